@@ -1,0 +1,1 @@
+"""Watchline's core: types, threads, and the stages between cameras and sinks."""

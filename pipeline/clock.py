@@ -1,0 +1,31 @@
+"""The only place the program reads the time, so that tests can bring their own."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the program needs to know about time."""
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary start; never goes back. For intervals and timeouts."""
+        ...
+
+    def now(self) -> datetime:
+        """The wall time, in UTC. For people and for other systems."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def monotonic(self) -> float:
+        """See `Clock.monotonic`."""
+        return time.monotonic()
+
+    def now(self) -> datetime:
+        """See `Clock.now`."""
+        return datetime.now(UTC)

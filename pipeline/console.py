@@ -1,0 +1,143 @@
+"""What a person sees in the terminal: downloads, the run while it goes on, and its summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from pipeline import fetch
+from pipeline.graph import Pipeline
+
+
+@contextmanager
+def download_bar(console: Console, what: str) -> Iterator[fetch.Progress]:
+    """Show a bar while something is fetched; nothing is shown for what is in the cache."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = None
+
+        def show(done: int, total: int) -> None:
+            nonlocal task
+            if task is None:
+                task = progress.add_task(what, total=total)
+            progress.update(task, completed=done)
+
+        yield show
+
+
+def live_table(pipeline: Pipeline) -> Table:
+    """The state of a running pipeline, a row a source."""
+    table = _source_table()
+    table.add_column("Progress")
+    for source in pipeline.sources:
+        source_id = source.source_id
+        counts, meter = pipeline.ledger.counts(source_id), pipeline.meters[source_id]
+        table.add_row(
+            source_id,
+            str(counts.inferred),
+            f"{meter.fps():.1f}",
+            str(meter.detections),
+            _drops(counts.dropped),
+            *_latency(meter.latency_s()),
+            _progress(pipeline, source_id, counts.inferred),
+        )
+    return table
+
+
+def summary_table(summary: Mapping[str, Any], outputs: Mapping[str, Sequence[Path]]) -> Table:
+    """The end of a run: a row a source and, below, where the files are.
+
+    Args:
+        summary: of `pipeline.summary.summarise`.
+        outputs: files written, by what they are.
+    """
+    table = _source_table()
+    for source_id, source in summary["sources"].items():
+        latency = source["latency_s"]
+        table.add_row(
+            source_id,
+            str(source["inferred"]),
+            f"{source['fps']:.1f}",
+            str(source["detections"]),
+            _drops(source["dropped"]),
+            *_latency(None if latency is None else (latency["p50"], latency["p95"])),
+        )
+    lines = [
+        f"{summary['captured']} frames captured = {summary['inferred']} inferred"
+        f" + {sum(summary['dropped'].values())} dropped,"
+        f" in {summary['seconds']:.1f} s ({summary['fps']:.1f} fps)"
+    ]
+    for what, paths in outputs.items():
+        lines += [f"{what}: {path}" for path in paths]
+    table.caption = Text("\n".join(lines), style="default")
+    table.caption_justify = "left"
+    return table
+
+
+def _source_table() -> Table:
+    table = Table(header_style="bold")
+    table.add_column("Source")
+    for heading in ("Frames", "fps", "Detections", "Drops", "Latency p50", "p95"):
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _drops(dropped: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {where}" for where, count in sorted(dropped.items())) or "0"
+
+
+def _latency(latency_s: tuple[float, float] | None) -> tuple[str, str]:
+    if latency_s is None:
+        return "-", "-"
+    median, high = latency_s
+    return f"{median * 1e3:.0f} ms", f"{high * 1e3:.0f} ms"
+
+
+def _progress(pipeline: Pipeline, source_id: str, done: int) -> RenderableType:
+    if source_id in pipeline.failures:
+        return Text("failed", style="red")
+    if source_id in pipeline.ended:
+        return Text("done", style="green")
+    expected = pipeline.expected_frames[source_id]
+    if expected is None:
+        return Text("running")
+    return ProgressBar(total=expected, completed=min(done, expected), width=30)
+
+
+def models_table(described: Sequence[Mapping[str, Any]]) -> Table:
+    """The models that `pipeline.models.describe_models` tells of."""
+    table = Table(header_style="bold")
+    for heading in ("Model", "Architecture", "Input", "Default boxes", "Classes", "Weights"):
+        table.add_column(heading, overflow="fold")
+    for model in described:
+        size = model["input_size"]
+        table.add_row(
+            model["name"],
+            model["architecture"],
+            f"{size}x{size}",
+            str(model["default_boxes"]),
+            ", ".join(model["classes"] or ["yours"]),
+            Text(model["weights"]),
+        )
+    return table

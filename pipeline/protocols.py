@@ -1,0 +1,66 @@
+"""What a source, a detector and a sink must be able to do."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from pipeline.types import Detections, Frame, Result
+
+
+class Source(Protocol):
+    """Where frames come from: a camera, a stream, a file."""
+
+    @property
+    def source_id(self) -> str:
+        """Names the source in results, events and file names; unique in a run."""
+        ...
+
+    @property
+    def live(self) -> bool:
+        """A live source drops its oldest frame when the rest is slow; others wait."""
+        ...
+
+    @property
+    def frame_count(self) -> int | None:
+        """How many frames to expect, for a progress bar; None when unknown."""
+        ...
+
+    def frames(self, stop: threading.Event) -> Generator[Frame, None, None]:
+        """Yield frames until the end or until `stop` is set; closing the generator frees all.
+
+        Raises:
+            SourceError: the source failed; frames yielded before stay valid.
+        """
+        ...
+
+
+class Detector(Protocol):
+    """Finds objects in a batch of frames, which may differ in size and source."""
+
+    def detect(self, frames: Sequence[Frame]) -> list[Detections]:
+        """Return one `Detections` for each frame, in order."""
+        ...
+
+
+class Sink(Protocol):
+    """Where results go. A context manager: entering opens it, leaving finishes it."""
+
+    def __enter__(self) -> Self: ...
+
+    def write(self, result: Result) -> None:
+        """Take one result.
+
+        Raises:
+            SinkError: it could not be written.
+        """
+        ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...

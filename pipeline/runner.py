@@ -1,0 +1,107 @@
+"""`Runner`: starts threads, ends them on request or on the first error, and joins them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pipeline.channel import Aborted, Channel, Lane
+from pipeline.errors import PipelineError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One thread: a name for messages and what it does until its end."""
+
+    name: str
+    run: Callable[[], None]
+
+
+def pump(items: Iterable[T], lanes: Sequence[Lane[T]]) -> None:
+    """Put every item into every lane, and close the lanes at the end, whatever the end is."""
+    with ExitStack() as stack:
+        for lane in lanes:
+            stack.enter_context(lane)
+        for item in items:
+            for lane in lanes:
+                lane.put(item)
+
+
+class Runner:
+    """Runs workers to their common end.
+
+    The first error wins: it aborts every channel, which ends all other workers, and is raised by
+    `join`. Workers watch `stopping` to end early of their own accord.
+    """
+
+    def __init__(self, workers: Sequence[Worker], channels: Sequence[Channel[Any]]) -> None:
+        self.stopping = threading.Event()
+        self._channels = channels
+        self._error: tuple[str, BaseException] | None = None
+        self._lock = threading.Lock()
+        self._running = len(workers)
+        self._ended = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._work, args=(worker,), name=worker.name)
+            for worker in workers
+        ]
+
+    def start(self) -> None:
+        """Start all threads; if one cannot be started, end those that were."""
+        started: list[threading.Thread] = []
+        try:
+            for thread in self._threads:
+                thread.start()
+                started.append(thread)
+        except BaseException:
+            self.abort()
+            for thread in started:
+                thread.join()
+            raise
+
+    def stop(self) -> None:
+        """Ask the sources to end; what they delivered is still worked off."""
+        self.stopping.set()
+
+    def abort(self) -> None:
+        """End at once; what is between the stages is dropped."""
+        self.stopping.set()
+        for channel in self._channels:
+            channel.abort()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for the end at most `timeout_s`; True when every worker has ended."""
+        return self._ended.wait(timeout_s)
+
+    def join(self) -> None:
+        """Wait for the end.
+
+        Raises:
+            PipelineError: a worker failed.
+        """
+        for thread in self._threads:
+            thread.join()
+        if self._error is not None:
+            name, error = self._error
+            reason = str(error) or type(error).__name__
+            raise PipelineError(f"stage {name!r} failed: {reason}") from error
+
+    def _work(self, worker: Worker) -> None:
+        try:
+            worker.run()
+        except Aborted:
+            pass
+        except BaseException as error:  # the edge of the thread: join() raises it
+            with self._lock:
+                self._error = self._error or (worker.name, error)
+            self.abort()
+        finally:
+            with self._lock:
+                self._running -= 1
+                if self._running == 0:
+                    self._ended.set()

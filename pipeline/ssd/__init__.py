@@ -1,0 +1,1 @@
+"""SSD: Single Shot MultiBox Detector (arXiv 1512.02325), a part a file."""

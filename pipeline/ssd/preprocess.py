@@ -1,0 +1,120 @@
+"""From pictures to the network's input, straight from their YUV planes.
+
+Each plane is sampled at the model's size on the model's own grid, and only the samples are turned
+into RGB. The result is that of converting the whole picture first, repeating chroma as swscale
+does, up to the 8-bit rounding of that conversion: sampling and colour are both linear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from pipeline.picture import Picture, yuv_to_rgb
+from pipeline.ssd.zoo import Grid, ModelSpec
+
+Indices = npt.NDArray[np.int64]
+Samples = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Taps:
+    """Which two samples of one axis of a plane make each of the S input pixels."""
+
+    first: Indices
+    """(S,) index in the luma plane."""
+    second: Indices
+    """(S,) the next index, the same at the edge."""
+    share: Samples
+    """(S,) share of the second, 0..1."""
+
+
+@lru_cache(maxsize=256)
+def _taps(source: int, target: int, grid: Grid) -> _Taps:
+    assert grid == "tensorflow1"
+    # tf.image.resize_bilinear before TensorFlow 2: source = target * scale, in float32.
+    position = np.arange(target, dtype=np.float32) * (np.float32(source) / np.float32(target))
+    first = np.minimum(position.astype(np.int64), source - 1)
+    return _Taps(first, np.minimum(first + 1, source - 1), position - first.astype(np.float32))
+
+
+@lru_cache(maxsize=64)
+def _shares(picture_size: tuple[int, int], size: int, grid: Grid) -> tuple[Samples, Samples]:
+    """Shares of the right columns, (2 S, S), and of the lower rows, (S, S), for every sample."""
+    height, width = picture_size
+    right = np.tile(_taps(width, size, grid).share, (2 * size, 1))
+    lower = np.repeat(_taps(height, size, grid).share[:, None], size, axis=1)
+    return right, lower
+
+
+class Preprocessor:
+    """Makes the input of a model; keeps its scratch memory, so it is for one thread."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self._spec = spec
+        size = spec.size
+        self._strip = np.empty((0, 2 * size), np.uint8)
+        self._left = np.empty((2 * size, size), np.uint8)
+        self._right = np.empty((2 * size, size), np.uint8)
+        self._across = np.empty((2 * size, size), np.float32)
+        self._planes = [np.empty((size, size), np.float32) for _ in "yuv"]
+        self._pixels = np.empty((size, size, 3), np.float32)
+
+    def __call__(self, pictures: Sequence[Picture], out: Tensor | None = None) -> Tensor:
+        """Make the input for some pictures.
+
+        Args:
+            pictures: N pictures of any size.
+            out: (N, 3, S, S) float32 on the CPU, any memory format, to write into.
+        Returns:
+            (N, 3, S, S) float32 RGB, `out` if it was given.
+        """
+        scale, offset, size = self._spec.pixel_scale, self._spec.pixel_offset, self._spec.size
+        if out is None:
+            out = torch.empty(len(pictures), 3, size, size)
+        for picture, image in zip(pictures, out, strict=True):
+            self._sample(picture)
+            affine = np.column_stack(yuv_to_rgb(picture.full_range, picture.matrix)) * scale
+            affine[:, 3] += offset
+            rgb = cv2.transform(self._pixels, affine, self._pixels)
+            np.clip(rgb, offset, 255 * scale + offset, out=image.permute(1, 2, 0).numpy())
+        return out
+
+    def _sample(self, picture: Picture) -> None:
+        """Sample Y, U and V into `_pixels`: (S, S, 3) float32, 0..255.
+
+        Whole rows are quick to pick and single columns are not: the rows are picked, the strip is
+        transposed, columns are picked as rows and transposed back.
+        """
+        size, grid = self._spec.size, self._spec.grid
+        height, width = picture.size
+        rows, columns = _taps(height, size, grid), _taps(width, size, grid)
+        right_share, lower_share = _shares(picture.size, size, grid)
+        both_rows = np.concatenate([rows.first, rows.second])
+        if width > len(self._strip):
+            self._strip = np.empty((width, 2 * size), np.uint8)
+        for plane, shift, out in zip(
+            (picture.y, picture.u, picture.v), (0, 1, 1), self._planes, strict=True
+        ):
+            # A chroma sample stands for two luma samples: half the index, the same share.
+            strip = cv2.transpose(plane[both_rows >> shift], self._strip[: plane.shape[1]])
+            cv2.transpose(strip[columns.first >> shift], self._left)
+            cv2.transpose(strip[columns.second >> shift], self._right)
+            _blend(self._left, self._right, right_share, self._across)
+            _blend(self._across[:size], self._across[size:], lower_share, out)
+        cv2.merge(self._planes, self._pixels)
+
+
+def _blend(first: Samples, second: Samples, share: Samples, out: Samples) -> None:
+    """`out = first + (second - first) * share` in float32; OpenCV mixes types without a copy."""
+    cv2.subtract(second, first, out, dtype=cv2.CV_32F)
+    cv2.multiply(out, share, out)
+    cv2.add(out, first, out, dtype=cv2.CV_32F)

@@ -1,0 +1,103 @@
+"""The values that travel through the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.events import Event
+from pipeline.picture import Picture, Plane
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One decoded picture and where and when it came from."""
+
+    source_id: str
+    index: int
+    """Counts the frames that the source delivered from 0; gaps further on are drops."""
+    pts_s: float | None
+    """Presentation time in the stream, seconds; None when the stream has none."""
+    captured_s: float
+    """Monotonic clock when the frame was decoded, seconds."""
+    wall_time: datetime
+    """Wall clock when the frame was decoded, UTC."""
+    picture: Picture
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.picture.size
+
+    def bgr(self) -> Plane:
+        """(H, W, 3) uint8 BGR, made anew at each call."""
+        return self.picture.bgr()
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """The objects found in one frame, best first.
+
+    Raises:
+        ValueError: shapes or types do not fit together, or scores ascend.
+    """
+
+    boxes: npt.NDArray[np.float32]
+    """(N, 4) xyxy in pixels of the frame, clipped to it."""
+    scores: npt.NDArray[np.float32]
+    """(N,) 0..1, descending."""
+    labels: npt.NDArray[np.int64]
+    """(N,) indices into `class_names`."""
+    class_names: tuple[str, ...]
+    """Name of each label of the model."""
+    track_ids: npt.NDArray[np.int64] | None = None
+    """(N,) identity across frames; None when nothing tracks."""
+
+    def __post_init__(self) -> None:
+        count = len(self.scores)
+        if self.boxes.shape != (count, 4) or self.scores.ndim != 1 or self.labels.shape != (count,):
+            raise ValueError(
+                "expected boxes (N, 4), scores (N,), labels (N,); "
+                f"got {self.boxes.shape}, {self.scores.shape}, {self.labels.shape}"
+            )
+        if self.boxes.dtype != np.float32 or self.scores.dtype != np.float32:
+            raise ValueError("boxes and scores must be float32")
+        if self.labels.dtype != np.int64:
+            raise ValueError("labels must be int64")
+        if self.track_ids is not None and self.track_ids.shape != (count,):
+            raise ValueError(f"expected track_ids (N,), got {self.track_ids.shape}")
+        if (self.scores[1:] > self.scores[:-1]).any():
+            raise ValueError("scores must descend")
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @property
+    def names(self) -> list[str]:
+        """Class name of each detection."""
+        return [self.class_names[label] for label in self.labels]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Everything the pipeline has to say about one frame."""
+
+    frame: Frame
+    detections: Detections
+    draw: Callable[[Frame, Detections], Picture]
+    """Makes the annotated picture; called at most once."""
+    events: Sequence[Event] = ()
+    _drawn: list[Picture] = field(default_factory=list, repr=False, compare=False)
+    _drawing: Lock = field(default_factory=Lock, repr=False, compare=False)
+
+    def annotated(self) -> Picture:
+        """The frame with its detections drawn on; drawn for the first caller, shared by all."""
+        with self._drawing:
+            if not self._drawn:
+                self._drawn.append(self.draw(self.frame, self.detections))
+            return self._drawn[0]

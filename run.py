@@ -1,0 +1,263 @@
+"""Watchline's command line: the only file that joins pipeline, sources and sinks."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import ExitStack, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from pipeline.config import Config, Engine, LogFormat, Precision, load_config
+from pipeline.errors import PipelineError, SinkError, SourceError, UsageError, WatchlineError
+
+if TYPE_CHECKING:
+    from pipeline.clock import Clock
+    from pipeline.graph import Pipeline
+
+REFRESH_S = 0.25
+"""How often the terminal view is drawn, and signals and --duration are looked at."""
+
+app = typer.Typer(
+    help="Watch video with SSD: detect, draw, record, and tell other systems.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+models = typer.Typer(help="What can be run, and where its weights are.", no_args_is_help=True)
+app.add_typer(models, name="models")
+
+
+@app.command()
+def watch(
+    sources: Annotated[
+        list[str] | None, typer.Argument(help="Video files and folders of pictures.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file with any of these settings; flags win.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="A name of `models list`.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Safetensors file for the model.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda[:N].")] = None,
+    engine: Annotated[Engine | None, typer.Option(help="What runs the model.")] = None,
+    precision: Annotated[Precision | None, typer.Option(help="What the model computes in.")] = None,
+    score: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Least score of a detection.")
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Annotated video: an .mp4 file, or a folder.")
+    ] = None,
+    detections: Annotated[
+        Path | None, typer.Option(help="JSON lines file, one line a frame.")
+    ] = None,
+    events: Annotated[Path | None, typer.Option(help="JSON lines file, one line an event.")] = None,
+    duration: Annotated[
+        float | None, typer.Option(min=0.1, help="End after so many seconds.")
+    ] = None,
+    max_frames: Annotated[
+        int | None, typer.Option(min=1, help="End each source after so many frames.")
+    ] = None,
+    quiet: Annotated[
+        bool | None, typer.Option("--quiet", help="Print nothing but the JSON summary.")
+    ] = None,
+    log_format: Annotated[LogFormat | None, typer.Option(help="Format of the log.")] = None,
+) -> int:
+    """Detect objects in video files and folders of pictures."""
+    flags = {
+        "sources": sources or None,
+        "model": model,
+        "weights": weights,
+        "device": device,
+        "engine": engine,
+        "precision": precision,
+        "score": score,
+        "record": record,
+        "detections": detections,
+        "events": events,
+        "duration": duration,
+        "max_frames": max_frames,
+        "quiet": quiet,
+        "log_format": log_format,
+    }
+    return _watch(load_config(config, os.environ, flags))
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option(help="Folder for what the demo leaves.")] = Path("out"),
+) -> int:
+    """Fetch the default model and a clip, detect people, leave a video and JSON lines."""
+    from pipeline.console import download_bar
+    from pipeline.fetch import DEMO_CLIP, fetch
+
+    with download_bar(Console(stderr=True), "demo clip") as progress:
+        clip = fetch(DEMO_CLIP, progress)
+    settings = {
+        "sources": [{"source": str(clip), "id": "demo"}],
+        "record": output / "demo.mp4",
+        "detections": output / "detections.jsonl",
+        "events": output / "events.jsonl",
+    }
+    return _watch(Config.model_validate(settings))
+
+
+@models.command("list")
+def list_models(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the models and whether their weights are here."""
+    from pipeline.console import models_table
+    from pipeline.models import describe_models
+
+    described = describe_models()
+    if as_json:
+        print(json.dumps(described))
+    else:
+        Console().print(models_table(described))
+
+
+@models.command()
+def pull(name: Annotated[str, typer.Argument(help="A name with weights, such as person.")]) -> None:
+    """Fetch a model's weights into the cache."""
+    from pipeline.console import download_bar
+    from pipeline.models import pull_weights
+
+    with download_bar(Console(stderr=True), f"model {name}") as progress:
+        path = pull_weights(name, progress)
+    print(path)
+
+
+@models.command("import")
+def import_model(
+    graph: Annotated[Path, typer.Argument(help="TensorFlow frozen graph, a .pb file.")],
+    output: Annotated[Path, typer.Option(help="Safetensors file to write.")],
+    class_name: Annotated[
+        list[str] | None, typer.Option(help="Name of a class; repeat it, in label order.")
+    ] = None,
+) -> None:
+    """Convert a TensorFlow frozen graph to weights for --weights."""
+    from pipeline.models import import_graph
+
+    import_graph(graph, output, class_name)
+    print(output)
+
+
+def _watch(config: Config) -> int:
+    """Run a pipeline as configured and return the exit code."""
+    # What takes seconds to import is imported when it is needed, so that --help is quick.
+    from pipeline.clock import SystemClock
+    from pipeline.console import download_bar, summary_table
+    from pipeline.graph import Pipeline
+    from pipeline.ledger import Ledger
+    from pipeline.log import set_up_logging
+    from pipeline.models import load_detector
+    from pipeline.summary import summarise
+    from sinks.outputs import open_outputs
+    from sources import open_source
+
+    errors, clock = Console(stderr=True), SystemClock()
+    set_up_logging(config.log_format, errors)
+    if not config.sources:
+        raise UsageError("nothing to watch: name a video file or a folder of pictures")
+    addresses, source_ids = [item.source for item in config.sources], config.source_ids()
+    ledger = Ledger(source_ids)
+    decode_threads = max(1, (os.cpu_count() or 1) // len(source_ids))
+    sources = [
+        open_source(address, source_id, clock, partial(ledger.skipped, source_id), decode_threads)
+        for address, source_id in zip(addresses, source_ids, strict=True)
+    ]
+    sinks = open_outputs(source_ids, addresses, config.record, config.detections, config.events)
+    with download_bar(errors, f"model {config.model}") as progress:
+        detector = load_detector(
+            config.model,
+            config.weights,
+            device=config.device,
+            precision=config.precision,
+            score=config.score,
+            progress=progress,
+        )
+    pipeline = Pipeline(
+        sources,
+        detector,
+        sinks,
+        ledger=ledger,
+        clock=clock,
+        batch_size=config.batch.size,
+        batch_wait_s=config.batch.max_wait_s,
+        lane_capacity=config.batch.lane,
+        max_frames=config.max_frames,
+    )
+    for sink in sinks.values():
+        sink.prepare()
+    started_s, failure, exit_code = clock.monotonic(), None, 0
+    try:
+        with ExitStack() as opened:
+            for sink in sinks.values():
+                opened.enter_context(sink)
+            exit_code = _run(pipeline, clock, config.duration, None if config.quiet else errors)
+    except (PipelineError, SinkError) as error:
+        failure = error
+    summary = summarise(pipeline, clock.monotonic() - started_s)
+    if config.quiet:
+        print(json.dumps(summary))
+    else:
+        Console().print(summary_table(summary, {name: s.files for name, s in sinks.items()}))
+    if failure is not None:
+        raise failure
+    return exit_code
+
+
+def _run(
+    pipeline: Pipeline, clock: Clock, duration_s: float | None, console: Console | None
+) -> int:
+    """Run a pipeline to its end, drawn on the console if it is a terminal; the exit code."""
+    from pipeline.console import live_table
+    from pipeline.interrupts import Interrupts
+
+    started_s = clock.monotonic()
+    show = console is not None and console.is_terminal
+    with (
+        Interrupts(clock) as interrupts,
+        Live(console=console, auto_refresh=False, transient=True)
+        if show
+        else nullcontext() as live,
+    ):
+        pipeline.start()
+        while not pipeline.wait(REFRESH_S):
+            interrupts.obey(pipeline)
+            if duration_s is not None and clock.monotonic() - started_s >= duration_s:
+                pipeline.stop()
+            if live is not None:
+                live.update(live_table(pipeline), refresh=True)
+        pipeline.join()
+    if interrupts.exit_code:
+        return interrupts.exit_code
+    return SourceError.exit_code if pipeline.failures else 0
+
+
+def main() -> None:
+    """Run the command line; every error a user can meet becomes one line and an exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except typer.TyperException as error:
+        code = _complain(error.format_message(), error.exit_code)
+    except WatchlineError as error:
+        code = _complain(str(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    sys.exit(code)
+
+
+def _complain(message: str, exit_code: int) -> int:
+    print(f"watchline: {' '.join(message.split())}", file=sys.stderr)
+    return exit_code
+
+
+if __name__ == "__main__":
+    main()

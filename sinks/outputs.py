@@ -1,0 +1,103 @@
+"""The output files of a run: which sinks write them, and that none overwrites another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from pipeline.errors import ConfigError
+from pipeline.protocols import Sink
+from sinks.jsonlines import JsonLines, detection_records, event_records
+from sinks.video import VideoRecorder
+
+_OTHER_VIDEO_SUFFIXES = frozenset({".avi", ".mkv", ".mov", ".webm", ".ts", ".m4v"})
+
+
+class FileSink(Sink, Protocol):
+    """A sink that leaves files."""
+
+    def prepare(self) -> None:
+        """Make the folders of its files and make sure that these can be written; touch none.
+
+        Raises:
+            ConfigError: they cannot.
+        """
+        ...
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files written so far."""
+        ...
+
+
+def open_outputs(
+    source_ids: Sequence[str],
+    addresses: Sequence[str],
+    record: Path | None,
+    detections: Path | None,
+    events: Path | None,
+) -> dict[str, FileSink]:
+    """Make a sink for each output that is asked for; none touches a file until it is entered.
+
+    Prepare all before one is entered: a run that cannot write one output leaves the others alone.
+
+    Args:
+        source_ids: the sources of the run.
+        addresses: where they come from, which no output may overwrite.
+        record: an mp4 file, or a folder for a file a source.
+        detections: a JSON lines file, a line a frame.
+        events: a JSON lines file, a line an event.
+    Raises:
+        ConfigError: `record` does not fit the number of sources or names another format, or an
+            output would overwrite a source or another output.
+    """
+    recordings = {} if record is None else recording_paths(record, source_ids)
+    files = [path for path in (*recordings.values(), detections, events) if path is not None]
+    _check_distinct(files, [Path(os.path.expanduser(address)) for address in addresses])
+    sinks: dict[str, FileSink] = {}
+    if recordings:
+        sinks["record"] = VideoRecorder(recordings)
+    if detections is not None:
+        sinks["detections"] = JsonLines(detections, detection_records)
+    if events is not None:
+        sinks["events"] = JsonLines(events, event_records)
+    return sinks
+
+
+def recording_paths(record: Path, source_ids: Sequence[str]) -> dict[str, Path]:
+    """The annotated video of each source.
+
+    Raises:
+        ConfigError: one file for several sources, or a format other than mp4.
+    """
+    suffix = record.suffix.lower()
+    if suffix in _OTHER_VIDEO_SUFFIXES:
+        raise ConfigError(f"record: {record}: recordings are mp4; name a .mp4 file or a folder")
+    if suffix == ".mp4" and not os.path.isdir(record):
+        if len(source_ids) > 1:
+            raise ConfigError(
+                f"record: {record}: one file cannot hold {len(source_ids)} sources; name a folder"
+            )
+        return {source_ids[0]: record}
+    return {source_id: record / f"{source_id}.mp4" for source_id in source_ids}
+
+
+def _check_distinct(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Make sure that no output overwrites an input or another output."""
+    taken = {_identity(path): "a source" for path in inputs}
+    for path in outputs:
+        identity = _identity(path)
+        if identity in taken:
+            raise ConfigError(f"{path}: is already {taken[identity]}; choose another output file")
+        taken[identity] = "another output"
+
+
+def _identity(path: Path) -> object:
+    """What tells one file from another: links of both kinds and detours lead to the same."""
+    try:
+        status = path.stat()
+    except OSError:  # it is not there yet
+        return os.path.realpath(path)
+    return status.st_dev, status.st_ino

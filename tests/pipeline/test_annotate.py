@@ -1,0 +1,180 @@
+"""Drawing: boxes and labels where they belong, on a copy, whatever the box and the size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.annotate import PALETTE, annotate
+from pipeline.picture import Matrix, Picture, Plane
+from tests.kinds import MakeDetections, MakeFrame
+
+SIZES = [(48, 64), (47, 63), (360, 640), (2160, 3840)]
+
+
+def planes(picture: Picture) -> tuple[Plane, Plane, Plane]:
+    return picture.y, picture.u, picture.v
+
+
+def changed(before: Picture, after: Picture) -> Plane:
+    """(H, W) bool: where luma was drawn on."""
+    return before.y != after.y
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_box_is_drawn_on_all_three_planes_of_a_copy(
+    make_frame: MakeFrame, make_detections: MakeDetections, size: tuple[int, int]
+) -> None:
+    frame, (height, width) = make_frame(size=size), size
+    before = [plane.copy() for plane in planes(frame.picture)]
+    picture = annotate(frame, make_detections((width / 4, height / 2, width / 2, height, 0.9)))
+    assert picture.size == size
+    for original, kept, drawn in zip(before, planes(frame.picture), planes(picture), strict=True):
+        np.testing.assert_array_equal(original, kept)
+        assert (drawn != original).any()
+        assert not np.shares_memory(kept, drawn)
+
+
+def test_a_frame_in_memory_that_cannot_be_written_is_drawn(
+    make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    frame = make_frame()
+    for plane in planes(frame.picture):
+        plane.flags.writeable = False
+    assert changed(frame.picture, annotate(frame, make_detections((5, 5, 40, 40, 0.9)))).any()
+
+
+def test_without_detections_nothing_is_drawn(
+    make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    frame = make_frame()
+    assert not changed(frame.picture, annotate(frame, make_detections())).any()
+
+
+def test_the_outline_lies_within_its_box_and_the_inside_stays_free(
+    make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    frame = make_frame(size=(240, 320))
+    drawn = changed(frame.picture, annotate(frame, make_detections((100, 120, 200, 220, 0.9))))
+    for side in (
+        drawn[120:122, 100:200],
+        drawn[218:220, 100:200],
+        drawn[120:220, 100:102],
+        drawn[120:220, 198:200],
+    ):
+        assert side.all()
+    assert not drawn[122:218, 102:198].any()
+    assert not drawn[220:].any()
+    assert not drawn[120:, :100].any()
+    assert not drawn[120:, 200:].any()
+
+
+@pytest.mark.parametrize(("height", "line"), [(240, 2), (480, 2), (1080, 4), (2160, 9)])
+def test_lines_grow_with_the_picture(
+    make_frame: MakeFrame, make_detections: MakeDetections, height: int, line: int
+) -> None:
+    frame = make_frame(size=(height, height))
+    box = (10, height / 2, height - 10, height - 10)
+    drawn = changed(frame.picture, annotate(frame, make_detections((*box, 0.9))))
+    assert drawn[height * 3 // 4, : height // 2].sum() == line
+
+
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("matrix", ["bt601", "bt709"])
+@pytest.mark.parametrize("label", range(len(PALETTE)))
+def test_each_class_has_its_colour_in_every_colour_space(
+    make_frame: MakeFrame,
+    make_detections: MakeDetections,
+    label: int,
+    matrix: Matrix,
+    full_range: bool,
+) -> None:
+    frame = make_frame(size=(100, 100))
+    frame = replace(frame, picture=Picture(*planes(frame.picture), full_range, matrix))
+    names = tuple("abcdefgh")
+    found = make_detections((20, 40, 80, 90, 0.9), labels=[label], class_names=names)
+    blue, green, red = annotate(frame, found).bgr()[88, 50].tolist()
+    assert (red, green, blue) == pytest.approx(PALETTE[label], abs=3)
+
+
+def test_the_label_stands_on_the_box_or_else_inside_it(
+    make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    frame = make_frame(size=(240, 320))
+    above = changed(frame.picture, annotate(frame, make_detections((50, 100, 250, 200, 0.9))))
+    assert above[95, 55:80].all()
+    assert not above[110, 60:240].any()
+    inside = changed(frame.picture, annotate(frame, make_detections((50, 4, 250, 200, 0.9))))
+    assert not inside[:4].any()
+    assert inside[10, 52:80].any()
+
+
+def test_a_label_is_moved_into_the_picture(
+    make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    frame = make_frame(size=(240, 320))
+    drawn = changed(frame.picture, annotate(frame, make_detections((310, 100, 320, 200, 0.9))))
+    label = drawn[95]
+    assert label[-30:].all()
+    assert not label[:200].any()
+
+
+def test_the_best_detection_lies_on_top(
+    make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    box = (20.0, 40.0, 80.0, 90.0)
+    frame = make_frame(size=(100, 100))
+    best, both = (
+        annotate(frame, make_detections(*((*box, score) for score in scores), labels=labels))
+        for scores, labels in (([0.9], [1]), ([0.9, 0.8], [1, 0]))
+    )
+    np.testing.assert_array_equal(both.bgr()[80:90], best.bgr()[80:90])
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    "box",
+    [
+        (0.0, 0.0, 1.0, 1.0),
+        (0.0, 0.0, 0.01, 0.01),
+        (0.99, 0.99, 1.0, 1.0),
+        (0.5, 0.5, 0.5, 0.5),
+        (1.0, 1.0, 1.0, 1.0),
+        (0.0, 0.5, 1.0, 0.5),
+        (0.5, 0.0, 0.5001, 1.0),
+        (0.333, 0.777, 0.3333, 0.7777),
+    ],
+    ids=str,
+)
+def test_boxes_at_the_edge_and_without_area_are_drawn(
+    make_frame: MakeFrame,
+    make_detections: MakeDetections,
+    box: tuple[float, float, float, float],
+    size: tuple[int, int],
+) -> None:
+    frame, (height, width) = make_frame(size=size), size
+    x1, y1, x2, y2 = box
+    found = make_detections((x1 * width, y1 * height, x2 * width, y2 * height, 0.9))
+    picture = annotate(frame, found)
+    assert picture.size == size
+    drawn = changed(frame.picture, picture).sum()
+    assert 0 < drawn <= height * width
+
+
+@pytest.mark.parametrize("name", ["person", "ü→視", "a very long name of a class " * 10, ""])
+def test_any_class_name_can_be_drawn(
+    make_frame: MakeFrame, make_detections: MakeDetections, name: str
+) -> None:
+    frame = make_frame(size=(48, 64))
+    found = make_detections((10, 30, 30, 40, 0.9), class_names=(name, "car"))
+    assert changed(frame.picture, annotate(frame, found)).any()
+
+
+def test_a_box_that_covers_no_pixel_leaves_no_colour(
+    make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    frame = make_frame(size=(100, 100))
+    picture = annotate(frame, make_detections((5, 50, 5, 90, 0.9)))
+    np.testing.assert_array_equal(picture.u[26:], frame.picture.u[26:])

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.channel import Aborted, Channel
+
+
+def in_thread(target: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=target)
+    thread.start()
+    return thread
+
+
+def test_items_come_out_in_order_and_the_end_after_the_last() -> None:
+    channel: Channel[int] = Channel("c")
+    with channel.open_lane(3) as lane:
+        for item in (1, 2, 3):
+            lane.put(item)
+    assert list(channel) == [1, 2, 3]
+
+
+def test_the_end_comes_when_every_lane_is_closed() -> None:
+    channel: Channel[str] = Channel("c")
+    first, second = channel.open_lane(1), channel.open_lane(1)
+    first.put("a")
+    first.close()
+    first.close()  # closing twice must not count twice
+    reader = iter(channel)
+    assert next(reader) == "a"
+    second.put("b")
+    assert next(reader) == "b"
+    second.close()
+    with pytest.raises(StopIteration):
+        next(reader)
+
+
+def test_lanes_take_turns_so_that_a_fast_one_cannot_starve_a_slow_one() -> None:
+    channel: Channel[str] = Channel("c")
+    with channel.open_lane(8) as fast, channel.open_lane(8) as slow:
+        for _ in range(8):
+            fast.put("fast")
+        slow.put("slow")
+        slow.put("slow")
+    assert list(channel)[:4] == ["fast", "slow", "fast", "slow"]
+
+
+def test_a_full_dropping_lane_drops_its_own_oldest_and_says_so() -> None:
+    dropped: list[tuple[int, str]] = []
+    channel: Channel[int] = Channel("c", lambda item, reason: dropped.append((item, reason)))
+    with channel.open_lane(2, "drop_oldest") as live, channel.open_lane(2) as other:
+        other.put(100)
+        for item in range(5):
+            live.put(item)
+    assert dropped == [(0, "overflow"), (1, "overflow"), (2, "overflow")]
+    assert sorted(channel) == [3, 4, 100]
+
+
+def test_a_full_blocking_lane_waits_for_the_reader() -> None:
+    channel: Channel[int] = Channel("c")
+    lane = channel.open_lane(1)
+    lane.put(1)
+    passed = threading.Event()
+
+    def put_second() -> None:
+        lane.put(2)
+        passed.set()
+        lane.close()
+
+    thread = in_thread(put_second)
+    assert not passed.is_set()
+    assert list(channel) == [1, 2]
+    assert passed.wait(5)
+    thread.join()
+
+
+def test_abort_ends_a_waiting_reader_and_a_waiting_writer() -> None:
+    empty: Channel[int] = Channel("empty")
+    empty.open_lane(1)
+    full: Channel[int] = Channel("full")
+    lane = full.open_lane(1)
+    lane.put(1)
+    ended: list[str] = []
+
+    def read() -> None:
+        with pytest.raises(Aborted, match="empty"):
+            list(empty)
+        ended.append("reader")
+
+    def write() -> None:
+        with pytest.raises(Aborted, match="full"):
+            lane.put(2)
+        ended.append("writer")
+
+    threads = [in_thread(read), in_thread(write)]
+    empty.abort()
+    full.abort()
+    for thread in threads:
+        thread.join(5)
+    assert sorted(ended) == ["reader", "writer"]
+
+
+def test_abort_accounts_for_what_was_inside_in_hand_and_put_later() -> None:
+    dropped: list[tuple[int, str]] = []
+    channel: Channel[int] = Channel("c", lambda item, reason: dropped.append((item, reason)))
+    lane = channel.open_lane(4)
+    lane.put(1)
+    batches = channel.batches(size=4, max_wait_s=60)
+    failed = threading.Event()
+
+    def read() -> None:  # takes 1 and waits for more to fill its batch
+        with pytest.raises(Aborted):
+            next(batches)
+        failed.set()
+
+    thread = in_thread(read)
+    channel.abort()
+    assert failed.wait(5)
+    thread.join()
+    with pytest.raises(Aborted):
+        lane.put(2)
+    assert sorted(dropped) == [(1, "aborted"), (2, "aborted")]
+
+
+def test_a_batch_is_full_or_flushed_by_the_wait_or_by_the_end() -> None:
+    channel: Channel[int] = Channel("c")
+    lane = channel.open_lane(10)
+    for item in range(5):
+        lane.put(item)
+    batches = channel.batches(size=3, max_wait_s=0.01)
+    assert next(batches) == [0, 1, 2]
+    assert next(batches) == [3, 4]  # the lane is still open: the wait ended this one
+    lane.put(5)
+    lane.close()
+    assert list(batches) == [[5]]
+
+
+def test_wrong_use_is_named() -> None:
+    channel: Channel[int] = Channel("frames")
+    with pytest.raises(ValueError, match=r"frames.*capacity must be >= 1, got 0"):
+        channel.open_lane(0)
+    lane = channel.open_lane(1)
+    lane.close()
+    with pytest.raises(ValueError, match=r"frames.*closed lane"):
+        lane.put(1)
+
+
+@given(
+    lanes=st.lists(st.lists(st.integers(), max_size=20), min_size=1, max_size=4),
+    size=st.integers(1, 5),
+)
+def test_nothing_is_lost_or_reordered_within_a_lane(lanes: list[list[int]], size: int) -> None:
+    channel: Channel[tuple[int, int]] = Channel("c")
+
+    ends = [channel.open_lane(2) for _ in lanes]
+
+    def fill(number: int) -> None:
+        with ends[number] as lane:
+            for item in lanes[number]:
+                lane.put((number, item))
+
+    threads = [in_thread(lambda number=number: fill(number)) for number in range(len(lanes))]
+    got = [item for batch in channel.batches(size, 0.001) for item in batch]
+    for thread in threads:
+        thread.join(5)
+    for number, items in enumerate(lanes):
+        assert [item for lane, item in got if lane == number] == items

@@ -1,0 +1,275 @@
+"""The configuration: what wins over what, and one clear line for whatever is wrong."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config import MAX_FILE_BYTES, Config, load_config, slug
+from pipeline.errors import ConfigError, UsageError
+
+
+@pytest.fixture
+def load(tmp_path: Path):
+    """Load a file of some text, environment variables and flags; the file may be left out."""
+
+    def load(text: str | bytes | None = None, environment: Any = None, **flags: Any) -> Config:
+        path = None
+        if text is not None:
+            path = tmp_path / "watchline.yaml"
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return load_config(path, environment or {}, flags)
+
+    return load
+
+
+@pytest.fixture
+def complaint(load, tmp_path: Path):
+    """The message of the `ConfigError` that a file causes, after the file's name."""
+
+    def complaint(text: str | bytes) -> str:
+        with pytest.raises(ConfigError) as caught:
+            load(text)
+        origin, _, message = str(caught.value).partition(": ")
+        assert origin == str(tmp_path / "watchline.yaml")
+        assert "\n" not in message
+        return message
+
+    return complaint
+
+
+# Layers.
+
+
+@pytest.mark.parametrize("text", [None, "", "# nothing but a comment\n", "---\n"])
+def test_without_settings_there_are_defaults(load, text: str | None) -> None:
+    assert load(text) == Config()
+
+
+def test_flags_win_over_the_environment_and_that_over_the_file(load) -> None:
+    text, environment = "score: 0.1\nmodel: a\ndevice: cpu", {"WATCHLINE__SCORE": "0.2"}
+    assert load(text).score == 0.1
+    assert load(text, environment).score == 0.2
+    config = load(text, environment, score=0.3, model=None)
+    assert (config.score, config.model, config.device) == (0.3, "a", "cpu")
+
+
+def test_layers_are_merged_key_by_key_within_groups(load) -> None:
+    config = load("batch: {size: 2, lane: 3}", {"WATCHLINE__BATCH__SIZE": "8", "PATH": "/bin"})
+    assert (config.batch.size, config.batch.lane, config.batch.max_wait_s) == (8, 3, 0.01)
+
+
+def test_the_sources_of_a_flag_replace_those_of_the_file(load) -> None:
+    config = load("sources: [a.mp4, b.mp4]", sources=["c.mp4"])
+    assert [source.source for source in config.sources] == ["c.mp4"]
+
+
+def test_environment_values_are_yaml(load) -> None:
+    sources = "[a.mp4, {source: b.mp4, id: back}]"
+    config = load(None, {"WATCHLINE__SOURCES": sources, "WATCHLINE__QUIET": "true"})
+    assert config.source_ids() == ["a", "back"]
+    assert config.quiet
+
+
+def test_every_documented_setting_is_read(load) -> None:
+    config = load(
+        """
+        sources:
+          - front.mp4
+          - {source: pictures, id: slides}
+        model: person
+        weights: person.safetensors
+        device: cuda:1
+        engine: torch
+        precision: bf16
+        score: 0.25
+        batch: {size: 8, max_wait_s: 0.02, lane: 2}
+        record: out
+        detections: d.jsonl
+        events: e.jsonl
+        duration: 60
+        max_frames: 100
+        quiet: true
+        log_format: json
+        """
+    )
+    assert set(config.model_dump(exclude_defaults=True)) == set(Config.model_fields) - {"model"}
+
+
+@pytest.mark.parametrize("name", ["2026-01-31", "on the porch", "0x7f.mp4"])
+def test_a_plain_name_is_text(load, name: str) -> None:
+    assert load(f"sources: [{name}]").sources[0].source == name
+
+
+# Faults, each with where it is and what would be right.
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("scor: 0.5", "unknown key 'scor'; did you mean 'score'?"),
+        ("batch: {sizes: 3}", "unknown key 'batch.sizes'; did you mean 'size'?"),
+        ("batch: {zzz: 3}", "unknown key 'batch.zzz'; known are: lane, max_wait_s, size"),
+        (
+            "sources: [a.mp4, {source: b.mp4, idd: x}]",
+            "unknown key 'sources.1.idd'; did you mean 'id'?",
+        ),
+        ("1: 2", "1: keys should be strings, got 1"),
+    ],
+)
+def test_an_unknown_key_is_named_with_its_path_and_a_hint(
+    complaint, text: str, message: str
+) -> None:
+    assert complaint(text) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("score: 2", "score: must be between 0 and 1, got 2"),
+        ("score: -0.1", "score: must be between 0 and 1, got -0.1"),
+        ("score: .nan", "score: input should be a finite number, got nan"),
+        ("batch: {size: 0}", "batch.size: must be between 1 and 256, got 0"),
+        ("batch: {size: 1.5}", "batch.size: input should be a valid integer, got a number with"),
+        ("batch: {max_wait_s: 11}", "batch.max_wait_s: must be between 0 and 10, got 11"),
+        ("batch: {lane: 1025}", "batch.lane: must be between 1 and 1024, got 1025"),
+        ("duration: 0", "duration: must be between 0.1 and 31536000, got 0"),
+        ("max_frames: 0", "max_frames: must be between 1 and 1000000000000, got 0"),
+        ("device: gpu", "device: must be auto, cpu, cuda or cuda:N, got 'gpu'"),
+        ("engine: tpu", "engine: input should be 'auto' or 'torch', got 'tpu'"),
+        ("precision: fp8", "precision: input should be 'auto', 'fp32', 'bf16' or 'fp16', got"),
+        ("log_format: xml", "log_format: input should be 'text' or 'json', got 'xml'"),
+        ("quiet: maybe", "quiet: input should be a valid boolean"),
+        ("batch: 3", "batch: must hold 'key: value' lines, got 3"),
+        ("record: 3", "record: must be a path, got 3"),
+        ("sources: a.mp4", "sources: input should be a valid list, got 'a.mp4'"),
+        ("sources: [3]", "sources.0: must hold 'key: value' lines, got 3"),
+        ("sources: ['']", "sources.0.source: string should have at least 1 character, got ''"),
+        ("sources: [{id: a}]", "sources.0.source: is missing"),
+        (
+            "sources: [{source: a.mp4, id: a b}]",
+            "sources.0.id: may hold letters, digits, '_' and '-' only, got 'a b'",
+        ),
+        (
+            f"sources: [{{source: a.mp4, id: {'a' * 65}}}]",
+            "sources.0.id: string should have at most 64 characters, got",
+        ),
+    ],
+)
+def test_a_bad_value_is_named_with_what_would_be_right(complaint, text: str, message: str) -> None:
+    assert complaint(text).startswith(message)
+
+
+def test_a_huge_bad_value_is_not_repeated_in_full(complaint) -> None:
+    assert len(complaint(f"score: {'x' * 10_000}")) < 250
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("score: 0.1\nscore: 0.2", "line 2, column 1: the key 'score' is given twice"),
+        ("batch:\n  size: 1\n  size: 2", "line 3, column 3: the key 'size' is given twice"),
+        ("sources: &a [b]\nrecord: *a", "line 2, column 9: aliases are not accepted"),
+        ("score: !!python/object:os.system x", "line 1, column 8: tags are not accepted"),
+        ("score: !!timestamp x", "line 1, column 8: tags are not accepted"),
+        ('record: "a\\0b"', "line 1, column 9: zero bytes are not accepted"),
+        ("\tscore: 1", "line 1, column 1: found character '\\t' that cannot start any token"),
+        ("batch:\n\tsize: 1", "line 2, column 1: found character '\\t'"),
+        ("sources: [a", "line 1, column 12: expected ',' or ']'"),
+        ("a: 1\n---\nb: 2", "line 2, column 1: but found another document"),
+        ("- a.mp4", "must hold 'key: value' lines, got list"),
+        ("only text", "must hold 'key: value' lines, got str"),
+        ("score: 0.3\0", "is not valid YAML"),
+        ("[" * 10_000, "is not valid YAML"),
+        (f"max_frames: {'9' * 5000}", "is not valid YAML"),
+        (b"score: \xff", "is not UTF-8 text"),
+        ("#" * (MAX_FILE_BYTES + 1), f"is larger than {MAX_FILE_BYTES} bytes"),
+    ],
+)
+def test_a_file_that_is_not_plain_yaml_is_refused_with_the_place(
+    complaint, text: str | bytes, message: str
+) -> None:
+    assert complaint(text).startswith(message)
+
+
+def test_a_file_of_the_largest_size_is_read(load) -> None:
+    assert load("score: 0.1 #".ljust(MAX_FILE_BYTES, "#")).score == 0.1
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("missing.yaml", "No such file or directory"), ("folder", "Is a directory")],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, reason: str) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / name, {}, {})
+    assert str(caught.value) == f"{tmp_path / name}: cannot be read: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"WATCHLINE__SCOR": "1"}, "environment: unknown key 'scor'; did you mean 'score'?"),
+        ({"WATCHLINE__SCORE": "2"}, "environment: score: must be between 0 and 1, got 2"),
+        ({"WATCHLINE__BATCH__SIZE": "0"}, "environment: batch.size: must be between 1 and 256"),
+        ({"WATCHLINE__SCORE": "[1"}, "WATCHLINE__SCORE: line 1, column 3: expected ',' or ']'"),
+    ],
+)
+def test_a_fault_of_the_environment_says_so(load, environment: Any, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load("score: 0.1", environment)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_fault_of_a_flag_is_a_fault_of_usage(load) -> None:
+    with pytest.raises(UsageError) as caught:
+        load("score: 0.1", {"WATCHLINE__SCORE": "0.2"}, device="tpu")
+    assert str(caught.value) == (
+        "command line: device: must be auto, cpu, cuda or cuda:N, got 'tpu'"
+    )
+
+
+def test_a_fault_below_is_not_hidden_by_a_right_flag_above(load) -> None:
+    with pytest.raises(ConfigError, match="score: must be between 0 and 1, got 2"):
+        load("score: 2", score=0.5)
+
+
+# Names of sources.
+
+
+@pytest.mark.parametrize(
+    ("sources", "ids"),
+    [
+        (["a.mp4"], ["a"]),
+        (["day/a.mp4", "night/a.mp4", "a.avi"], ["a", "a-2", "a-3"]),
+        ([{"source": "a.mp4", "id": "front"}, "b.mp4"], ["front", "b"]),
+        (["a.mp4", {"source": "b.mp4", "id": "a"}], ["a-2", "a"]),
+        (["a.mp4", "a.mp4", {"source": "b.mp4", "id": "a-2"}], ["a", "a-3", "a-2"]),
+        (["視.mp4", "/", "video (1).mp4"], ["source", "source-2", "video-1"]),
+    ],
+)
+def test_every_source_has_a_name_of_its_own(sources: list[Any], ids: list[str]) -> None:
+    assert Config(sources=sources).source_ids() == ids
+
+
+def test_a_name_given_twice_is_refused() -> None:
+    config = Config(sources=[{"source": name, "id": "door"} for name in ("a.mp4", "b.mp4")])
+    with pytest.raises(ConfigError, match="sources: the id 'door' is used twice"):
+        config.source_ids()
+
+
+@given(st.text())
+def test_a_slug_is_always_safe_in_file_names_and_topics(address: str) -> None:
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", slug(address))
+
+
+@given(st.lists(st.text(min_size=1), max_size=8))
+def test_names_made_from_addresses_never_clash(addresses: list[str]) -> None:
+    ids = Config(sources=addresses).source_ids()
+    assert len(set(ids)) == len(addresses)

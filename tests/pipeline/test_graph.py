@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, Self
+
+import pytest
+
+from pipeline.clock import SystemClock
+from pipeline.errors import PipelineError, SinkError, SourceError
+from pipeline.graph import Pipeline
+from pipeline.ledger import Ledger
+from pipeline.types import Detections, Frame, Result
+from tests.kinds import MakeDetections, MakeFrame
+
+END_S = 30.0
+
+
+class Camera:
+    """A source of `count` frames, endless if None; fails after `fail_after` of them."""
+
+    def __init__(
+        self,
+        make_frame: MakeFrame,
+        source_id: str = "cam",
+        count: int | None = 20,
+        live: bool = False,
+        fail_after: int | None = None,
+        before_each: Callable[[int], object] = lambda _: None,
+    ) -> None:
+        self.source_id, self.live, self.frame_count = source_id, live, count
+        self.make_frame, self.fail_after, self.before_each = make_frame, fail_after, before_each
+        self.closed = False
+
+    def frames(self, stop: threading.Event) -> Generator[Frame, None, None]:
+        index = 0
+        try:
+            while not stop.is_set() and index != self.frame_count:
+                if index == self.fail_after:
+                    raise SourceError(f"{self.source_id}: the plug was pulled")
+                self.before_each(index)
+                yield self.make_frame(self.source_id, index)
+                index += 1
+        finally:
+            self.closed = True
+
+
+class Finder:
+    """Finds one person in every frame, and notes the batches."""
+
+    def __init__(self, make: MakeDetections, before: Callable[[], object] = lambda: None) -> None:
+        self.make, self.before = make, before
+        self.batches: list[list[str]] = []
+
+    def detect(self, frames: Sequence[Frame]) -> list[Detections]:
+        self.before()
+        self.batches.append([frame.source_id for frame in frames])
+        return [self.make((1, 1, 9, 9, 0.9)) for _ in frames]
+
+
+class Notebook:
+    """A sink that remembers what it was given; fails at `fail_at` results."""
+
+    def __init__(self, fail_at: int | None = None) -> None:
+        self.fail_at = fail_at
+        self.results: list[Result] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def write(self, result: Result) -> None:
+        if len(self.results) == self.fail_at:
+            raise SinkError("disk full")
+        self.results.append(result)
+
+    def indices(self, source_id: str) -> list[int]:
+        return [r.frame.index for r in self.results if r.frame.source_id == source_id]
+
+
+@pytest.fixture
+def build(make_detections: MakeDetections):
+    def build(
+        sources: Sequence[Camera],
+        sinks: Mapping[str, Notebook],
+        detector: Finder | None = None,
+        **settings: Any,
+    ) -> Pipeline:
+        defaults: dict[str, Any] = {"batch_size": 4, "batch_wait_s": 0.01, "lane_capacity": 4}
+        return Pipeline(
+            sources,
+            detector or Finder(make_detections),
+            sinks,
+            ledger=Ledger(source.source_id for source in sources),
+            clock=SystemClock(),
+            **(defaults | settings),
+        )
+
+    return build
+
+
+def run(pipeline: Pipeline) -> None:
+    pipeline.start()
+    assert pipeline.wait(END_S)
+    pipeline.join()
+
+
+def balanced(pipeline: Pipeline) -> bool:
+    return pipeline.ledger.total().in_flight == 0
+
+
+def test_every_frame_of_every_source_reaches_every_sink_in_order(
+    build, make_frame: MakeFrame
+) -> None:
+    sinks = {"one": Notebook(), "two": Notebook()}
+    sources = [Camera(make_frame, "a", 30), Camera(make_frame, "b", 17)]
+    pipeline = build(sources, sinks)
+    run(pipeline)
+    for sink in sinks.values():
+        assert sink.indices("a") == list(range(30))
+        assert sink.indices("b") == list(range(17))
+    assert pipeline.ledger.total().inferred == 47
+    assert pipeline.ledger.total().dropped == {}
+    assert pipeline.meters["a"].detections == 30
+    assert all(source.closed for source in sources)
+
+
+def test_frames_of_several_sources_share_batches(build, make_frame: MakeFrame, make_detections):
+    both_wait = threading.Barrier(3)  # a, b and the detector's first batch
+    finder = Finder(make_detections)
+    sources = [
+        Camera(make_frame, "a", 8, before_each=lambda i: both_wait.wait(5) if i == 4 else None),
+        Camera(make_frame, "b", 8, before_each=lambda i: both_wait.wait(5) if i == 4 else None),
+    ]
+    finder.before = lambda: both_wait.wait(5) if not finder.batches else None
+    run(build(sources, {}, finder))
+    assert any(set(batch) == {"a", "b"} for batch in finder.batches)
+    assert max(map(len, finder.batches)) <= 4
+
+
+def test_a_live_source_drops_its_oldest_frames_and_each_is_counted(
+    build, make_frame: MakeFrame, make_detections
+) -> None:
+    delivered, slow = threading.Event(), Notebook()
+    camera = Camera(make_frame, count=50, live=True)
+    camera.before_each = lambda index: delivered.set() if index == 49 else None
+    finder = Finder(make_detections, before=lambda: delivered.wait(5))
+    pipeline = build([camera], {"slow": slow}, finder)
+    run(pipeline)
+    counts = pipeline.ledger.counts("cam")
+    assert counts.captured == 50
+    assert counts.dropped["queue/overflow"] == 50 - counts.inferred > 0
+    assert slow.indices("cam")[-1] == 49, "the newest frame must survive"
+
+
+def test_the_fault_of_one_source_leaves_the_others_alone(build, make_frame: MakeFrame) -> None:
+    sink = Notebook()
+    pipeline = build(
+        [Camera(make_frame, "bad", 20, fail_after=5), Camera(make_frame, "good", 20)], {"s": sink}
+    )
+    run(pipeline)
+    assert sink.indices("bad") == list(range(5))
+    assert sink.indices("good") == list(range(20))
+    assert str(pipeline.failures["bad"]) == "bad: the plug was pulled"
+    assert pipeline.failures.keys() == {"bad"}
+    assert pipeline.ended == {"bad", "good"}
+    assert balanced(pipeline)
+
+
+def test_a_failing_sink_ends_the_run_with_every_frame_accounted_for(
+    build, make_frame: MakeFrame
+) -> None:
+    camera = Camera(make_frame, count=None)
+    pipeline = build([camera], {"record": Notebook(fail_at=7), "other": Notebook()})
+    pipeline.start()
+    assert pipeline.wait(END_S)
+    with pytest.raises(PipelineError, match="stage 'record' failed: disk full"):
+        pipeline.join()
+    assert camera.closed
+    assert pipeline.ledger.total().captured > 7
+    assert balanced(pipeline)
+
+
+def test_a_failing_detector_ends_the_run_with_every_frame_accounted_for(
+    build, make_frame: MakeFrame, make_detections
+) -> None:
+    finder = Finder(make_detections)
+
+    def fail_later() -> None:
+        if len(finder.batches) == 3:
+            raise RuntimeError("CUDA out of memory")
+
+    finder.before = fail_later
+    pipeline = build([Camera(make_frame, count=None)], {"s": Notebook()}, finder)
+    pipeline.start()
+    assert pipeline.wait(END_S)
+    with pytest.raises(PipelineError, match="stage 'detect' failed: CUDA out of memory"):
+        pipeline.join()
+    assert pipeline.ledger.total().dropped["detect/failed"] > 0
+    assert balanced(pipeline)
+
+
+def test_stop_works_off_what_was_captured(build, make_frame: MakeFrame) -> None:
+    sink = Notebook()
+    pipeline = build([Camera(make_frame, count=None)], {"s": sink})
+    pipeline.sources[0].before_each = lambda index: pipeline.stop() if index == 30 else None
+    run(pipeline)
+    total = pipeline.ledger.total()
+    assert total.captured == total.inferred == len(sink.results) >= 30
+
+
+def test_abort_drops_what_is_queued_and_counts_it(
+    build, make_frame: MakeFrame, make_detections
+) -> None:
+    full, release = threading.Event(), threading.Event()
+    camera = Camera(make_frame, count=None)
+    camera.before_each = lambda index: full.set() if index == 5 else None
+    finder = Finder(make_detections, before=lambda: release.wait(10))
+    pipeline = build([camera], {"s": Notebook()}, finder, batch_size=1)
+    pipeline.start()
+    assert full.wait(5)
+    pipeline.abort()
+    release.set()
+    assert pipeline.wait(END_S)
+    pipeline.join()
+    assert pipeline.ledger.total().dropped["queue/aborted"] > 0
+    assert balanced(pipeline)
+
+
+def test_max_frames_ends_each_source(build, make_frame: MakeFrame) -> None:
+    sources = [Camera(make_frame, "a", 20), Camera(make_frame, "b", None)]
+    pipeline = build(sources, {}, max_frames=6)
+    assert pipeline.expected_frames == {"a": 6, "b": 6}
+    run(pipeline)
+    assert pipeline.ledger.counts("a").inferred == pipeline.ledger.counts("b").inferred == 6
+    assert all(source.closed for source in sources)
+
+
+def test_no_thread_outlives_the_run(build, make_frame: MakeFrame) -> None:
+    before = threading.active_count()
+    run(build([Camera(make_frame, str(n), 5) for n in range(5)], {"s": Notebook()}))
+    assert threading.active_count() == before
+
+
+def test_results_carry_events(build, make_frame: MakeFrame) -> None:
+    sink = Notebook()
+    run(build([Camera(make_frame, count=5)], {"s": sink}))
+    events = [event for result in sink.results for event in result.events]
+    assert [(event.kind, event.label) for event in events] == [("appeared", "person")]

@@ -1,0 +1,200 @@
+"""JSON lines: the format that others read, whole lines, and a clear word when the disk is full."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.errors import ConfigError, SinkError
+from pipeline.events import Event
+from pipeline.types import Detections, Frame, Result
+from sinks.jsonlines import JsonLines, Record, detection_records, event_records, utc
+from tests.kinds import MakeDetections, MakeFrame
+
+NOON = datetime(2026, 1, 1, 10, tzinfo=UTC)
+EVENT = Event("appeared", "cam1", 1, "person", 12, 0.48, NOON, 2, 0.93, 10)
+
+
+def result(frame: Frame, detections: Detections, *events: Event) -> Result:
+    return Result(frame, detections, lambda frame, _: frame.picture, events)
+
+
+def written(path: Path, records: Callable[[Result], Record], *results: Result) -> list[str]:
+    with JsonLines(path, records) as sink:
+        for each in results:
+            sink.write(each)
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def test_a_line_of_detections_is_exactly_as_documented(
+    tmp_path: Path, make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    frame = make_frame("cam1", 12, size=(576, 768), pts_s=0.48)
+    found = make_detections((10.126, 20, 30.5, 40.999, 0.93124), (1, 2, 3, 4, 0.5), labels=[0, 1])
+    found = replace(found, track_ids=np.array([3, 4]))
+    assert written(tmp_path / "a.jsonl", detection_records, result(frame, found)) == [
+        '{"source": "cam1", "index": 12, "pts_s": 0.48, "wall_time": "2026-01-01T10:00:00.000Z", '
+        '"width": 768, "height": 576, "objects": ['
+        '{"label": "person", "score": 0.9312, "box": [10.13, 20.0, 30.5, 41.0], "track_id": 3}, '
+        '{"label": "car", "score": 0.5, "box": [1.0, 2.0, 3.0, 4.0], "track_id": 4}]}'
+    ]
+
+
+def test_a_line_of_an_event_is_exactly_as_documented(
+    tmp_path: Path, make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    lines = written(
+        tmp_path / "a.jsonl", event_records, result(make_frame(), make_detections(), EVENT)
+    )
+    assert lines == [
+        '{"event": "appeared", "seq": 1, "source": "cam1", "label": "person", "count": 2, '
+        '"score": 0.93, "index": 12, "since_index": 10, "pts_s": 0.48, '
+        '"wall_time": "2026-01-01T10:00:00.000Z"}'
+    ]
+
+
+def test_what_is_not_known_is_null(
+    tmp_path: Path, make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    found = result(make_frame(), make_detections((1, 2, 3, 4, 0.5)))
+    (line,) = written(tmp_path / "a.jsonl", detection_records, found)
+    record = json.loads(line)
+    assert record["pts_s"] is None
+    assert record["objects"][0]["track_id"] is None
+
+
+def test_every_frame_has_a_line_and_every_event(
+    tmp_path: Path, make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    results = [
+        result(make_frame(index=index), make_detections(), *[replace(EVENT, seq=index)] * index)
+        for index in range(4)
+    ]
+    frames = written(tmp_path / "frames.jsonl", detection_records, *results)
+    events = written(tmp_path / "events.jsonl", event_records, *results)
+    assert [json.loads(line)["index"] for line in frames] == [0, 1, 2, 3]
+    assert [json.loads(line)["objects"] for line in frames] == [[]] * 4
+    assert [json.loads(line)["seq"] for line in events] == [1, 2, 2, 3, 3, 3]
+
+
+def test_names_are_written_as_utf8_on_one_line(
+    tmp_path: Path, make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    name = 'dé→視 "quoted"\nline'
+    found = result(make_frame(), make_detections((1, 2, 3, 4, 0.5), class_names=(name,)))
+    (line,) = written(tmp_path / "a.jsonl", detection_records, found)
+    assert "dé→視" in line
+    assert json.loads(line)["objects"][0]["label"] == name
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_number_that_json_does_not_know_is_never_written(
+    tmp_path: Path, make_frame: MakeFrame, make_detections: MakeDetections, value: float
+) -> None:
+    path = tmp_path / "a.jsonl"
+    with JsonLines(path, detection_records) as sink:
+        sink.write(result(make_frame(index=0), make_detections()))
+        with pytest.raises(ValueError, match="JSON"):
+            sink.write(result(make_frame(index=1), make_detections((1, 2, value, 4, 0.5))))
+    assert len(path.read_text().splitlines()) == 1
+
+
+def test_each_line_can_be_read_as_soon_as_it_is_written(
+    tmp_path: Path, make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    path = tmp_path / "a.jsonl"
+    with JsonLines(path, detection_records) as sink:
+        for index in range(3):
+            sink.write(result(make_frame(index=index), make_detections()))
+            lines = path.read_text().splitlines(keepends=True)
+            assert [json.loads(line)["index"] for line in lines] == list(range(index + 1))
+            assert lines[-1].endswith("\n")
+
+
+class CountingFile:
+    """A file that counts its writes, and takes at most `room` bytes of each."""
+
+    def __init__(self, room: int = 10**9) -> None:
+        self.writes: list[bytes] = []
+        self._room = room
+
+    def write(self, data: bytes) -> int:
+        self.writes.append(data[: self._room])
+        return min(len(data), self._room)
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_line_is_one_write(
+    tmp_path: Path,
+    make_frame: MakeFrame,
+    make_detections: MakeDetections,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file, path = CountingFile(), tmp_path / "a.jsonl"
+    monkeypatch.setattr(Path, "open", lambda *_args, **_options: file)
+    with JsonLines(path, detection_records) as sink:
+        for index in range(3):
+            sink.write(result(make_frame(index=index), make_detections((1, 2, 3, 4, 0.5))))
+    assert [json.loads(data)["index"] for data in file.writes] == [0, 1, 2]
+
+
+def test_a_line_that_fits_only_in_part_is_an_error(
+    tmp_path: Path,
+    make_frame: MakeFrame,
+    make_detections: MakeDetections,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Path, "open", lambda *_args, **_options: CountingFile(room=10))
+    with (
+        JsonLines(tmp_path / "a.jsonl", detection_records) as sink,
+        pytest.raises(SinkError, match=r"the disk took only part of a line; is it full\?"),
+    ):
+        sink.write(result(make_frame(), make_detections()))
+
+
+def test_a_full_disk_is_an_error_of_one_line(
+    make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    with (
+        JsonLines(Path("/dev/full"), detection_records) as sink,
+        pytest.raises(SinkError) as caught,
+    ):
+        sink.write(result(make_frame(), make_detections()))
+    assert str(caught.value) == "/dev/full: cannot be written: No space left on device"
+
+
+def test_the_folder_is_made_and_an_old_file_overwritten(
+    tmp_path: Path, make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    path = tmp_path / "new" / "folder" / "a.jsonl"
+    for _ in range(2):
+        written(path, detection_records, result(make_frame(), make_detections()))
+    assert len(path.read_text().splitlines()) == 1
+
+
+def test_nothing_is_touched_before_it_is_entered(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("old")
+    sink = JsonLines(path, detection_records)
+    assert (path.read_text(), sink.files) == ("old", [])
+    with sink:
+        assert sink.files == [path]
+
+
+def test_a_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be written: File name too long"):
+        JsonLines(tmp_path / ("x" * 300), detection_records).__enter__()
+
+
+def test_times_are_utc_with_milliseconds() -> None:
+    assert utc(NOON + timedelta(microseconds=123_456)) == "2026-01-01T10:00:00.123Z"
+    assert utc(NOON.astimezone(timezone(timedelta(hours=9)))) == "2026-01-01T10:00:00.000Z"

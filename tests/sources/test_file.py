@@ -1,0 +1,302 @@
+"""Video files: every frame in order, and the truth about files that are damaged or no video."""
+
+from __future__ import annotations
+
+import os
+import threading
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from av.stream import Disposition
+
+from pipeline.clock import SystemClock
+from pipeline.errors import SourceError
+from pipeline.types import Frame
+from sources import file
+from sources.file import FileSource
+from tests.kinds import MakeVideo
+
+
+class Reading:
+    """What came out of a file."""
+
+    def __init__(self, path: Path, decode_threads: int = 1) -> None:
+        self.frames: list[Frame] = []
+        self.skips: list[str] = []
+        self.error = ""
+        self.source = FileSource(path, "file", SystemClock(), self.skips.append, decode_threads)
+        try:
+            self.frames.extend(self.source.frames(threading.Event()))
+        except SourceError as error:
+            self.error = str(error)
+
+    @property
+    def indices(self) -> list[int]:
+        return [frame.index for frame in self.frames]
+
+
+def luma_levels(frames: list[Frame]) -> list[int]:
+    return [round(float(frame.picture.y.mean())) for frame in frames]
+
+
+def packets(path: Path) -> list[av.Packet]:
+    with av.open(str(path)) as container:
+        return [packet for packet in container.demux(video=0) if packet.size]
+
+
+def overwrite(path: Path, start: int, size: int) -> None:
+    with path.open("r+b") as video:
+        video.seek(start)
+        video.write(b"\xff" * size)
+
+
+@pytest.mark.parametrize("decode_threads", [1, 4])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov", "a.ts"])
+def test_every_frame_comes_in_order(make_video: MakeVideo, name: str, decode_threads: int) -> None:
+    reading = Reading(make_video(name, frames=30), decode_threads)
+    assert reading.indices == list(range(30))
+    assert luma_levels(reading.frames) == pytest.approx([20 + 4 * i for i in range(30)], abs=2)
+    assert [frame.pts_s for frame in reading.frames] == pytest.approx([i / 25 for i in range(30)])
+    assert {frame.size for frame in reading.frames} == {(64, 96)}
+    assert {frame.source_id for frame in reading.frames} == {"file"}
+    captured_s = [frame.captured_s for frame in reading.frames]
+    assert captured_s == sorted(captured_s)
+    assert (reading.skips, reading.error) == ([], "")
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("a.mp4", 30), ("a.mkv", None), ("a.avi", 30), ("a.ts", 30)]
+)
+def test_frames_are_counted_ahead_where_the_container_tells(
+    make_video: MakeVideo, name: str, count: int | None
+) -> None:
+    source = FileSource(make_video(name, frames=30), "file", SystemClock(), print)
+    assert source.frame_count == count
+    assert not source.live
+
+
+def test_a_file_can_be_read_again(make_video: MakeVideo) -> None:
+    source = FileSource(make_video(), "file", SystemClock(), print)
+    assert len(list(source.frames(threading.Event()))) == 10
+    assert len(list(source.frames(threading.Event()))) == 10
+
+
+def test_stop_ends_the_frames(make_video: MakeVideo) -> None:
+    stop = threading.Event()
+    frames = FileSource(make_video(), "file", SystemClock(), print).frames(stop)
+    assert [next(frames).index for _ in range(3)] == [0, 1, 2]
+    stop.set()
+    assert list(frames) == []
+
+
+@pytest.mark.parametrize("size", [(48, 64), (144, 176), (2, 2), (33, 47), (270, 481)])
+def test_sizes_are_height_and_width_odd_ones_too(
+    make_video: MakeVideo, size: tuple[int, int]
+) -> None:
+    reading = Reading(make_video("a.mkv", size=size, frames=2, codec="ffv1"))
+    assert [frame.size for frame in reading.frames] == [size] * 2
+
+
+@pytest.mark.parametrize("degrees", [90, 180, -90])
+def test_a_display_rotation_is_undone(tmp_path: Path, degrees: int) -> None:
+    path = tmp_path / "turned.mp4"
+    pixels = np.zeros((64, 96, 3), np.uint8)
+    pixels[:32, :48], pixels[:32, 48:], pixels[32:, :48] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", 25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.set_display_rotation(degrees)
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
+        container.mux(stream.encode(None))
+    (frame,) = Reading(path).frames
+    upright = np.rot90(pixels[..., ::-1], degrees // 90)
+    assert frame.bgr().shape == upright.shape
+    assert np.abs(frame.bgr() - upright.astype(float)).mean() < 8
+    _, seen_by_opencv = cv2.VideoCapture(str(path)).read()
+    assert np.abs(frame.bgr() - seen_by_opencv.astype(float)).mean() < 8
+
+
+def test_stream_time_starts_at_zero(tmp_path: Path) -> None:
+    path = tmp_path / "late.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", 25)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        for index in (250, 251, 260):
+            picture = av.VideoFrame(32, 32, "yuv420p")
+            picture.pts, picture.time_base = index, Fraction(1, 25)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    assert [frame.pts_s for frame in Reading(path).frames] == pytest.approx([0.0, 0.04, 0.4])
+
+
+def test_a_slow_slide_show_is_not_taken_for_a_truncated_file(make_video: MakeVideo) -> None:
+    reading = Reading(make_video("slides.mp4", frames=3, fps=Fraction(1, 10)))
+    assert (len(reading.frames), reading.error) == (3, "")
+
+
+# Files that are no video.
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.mp4", b"", "the file is empty"),
+        ("text.mp4", b"Dear diary, today I saw no video.\n" * 50, "not a video"),
+        ("notes.txt", b"Dear diary, today I saw no video.\n" * 50, "not a video"),
+        ("noise.mp4", np.random.default_rng(1).bytes(10_000), "not a video"),
+        ("zeros.mp4", bytes(10_000), "not a video"),
+        ("page.mp4", b"<!DOCTYPE html><html><body>404</body></html>", "not a video"),
+    ],
+)
+def test_what_is_no_video_is_refused(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(SourceError) as caught:
+        Reading(path)
+    assert str(caught.value).startswith(f"{path}: {message}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("missing.mp4", "no such file"),
+        ("missing/folder.mp4", "no such file"),
+        ("x" * 300 + ".mp4", "cannot be opened: File name too long"),
+    ],
+)
+def test_a_file_that_is_not_there_is_named(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        Reading(tmp_path / name)
+    assert str(caught.value) == f"{tmp_path / name}: {message}"
+
+
+def write_audio(path: Path, *, cover: bool) -> None:
+    with av.open(str(path), "w") as container:
+        audio = container.add_stream("aac", 44100, layout="mono")
+        if cover:
+            picture = container.add_stream("mjpeg", 25)
+            picture.width, picture.height, picture.pix_fmt = 32, 32, "yuvj420p"
+            picture.disposition = Disposition.attached_pic
+            container.mux(picture.encode(av.VideoFrame(32, 32, "yuvj420p")))
+            container.mux(picture.encode(None))
+        tone = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), "fltp", "mono")
+        tone.sample_rate = 44100
+        container.mux(audio.encode(tone))
+        container.mux(audio.encode(None))
+
+
+@pytest.mark.parametrize("cover", [False, True])
+def test_sound_is_no_video_even_with_a_picture_on_its_cover(tmp_path: Path, cover: bool) -> None:
+    path = tmp_path / "song.mp4"
+    write_audio(path, cover=cover)
+    with pytest.raises(SourceError, match="has no video stream"):
+        Reading(path)
+
+
+def test_too_large_a_picture_is_refused(
+    make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_video(size=(64, 96))
+    monkeypatch.setattr(file, "MAX_PIXELS", 64 * 96 - 1)
+    with pytest.raises(SourceError, match="declares pictures of 96x64; at most 6143 pixels"):
+        Reading(path)
+
+
+# Files that are damaged.
+
+
+def test_an_mp4_cut_off_before_its_index_cannot_be_opened(make_video: MakeVideo) -> None:
+    path = make_video(frames=100)
+    os.truncate(path, path.stat().st_size // 2)
+    with pytest.raises(SourceError, match="not a video, or cut off before its index"):
+        Reading(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("cut.mp4", {"movflags": "faststart"}), ("cut.mkv", {}), ("cut.avi", {})],
+)
+def test_a_truncated_file_gives_its_frames_and_then_an_error(
+    make_video: MakeVideo, name: str, options: dict[str, str]
+) -> None:
+    path = make_video(name, frames=200, options=options)
+    os.truncate(path, path.stat().st_size * 2 // 3)
+    reading = Reading(path)
+    assert 50 < len(reading.frames) < 150
+    assert reading.error.startswith(f"{path}: ends after ")
+    assert f"({len(reading.frames)} frames were read)" in reading.error
+    assert "of 8.0 s; the file is truncated or damaged" in reading.error
+
+
+@pytest.mark.parametrize("decode_threads", [1, 4])
+def test_a_damaged_packet_is_skipped_and_counted(
+    make_video: MakeVideo, decode_threads: int
+) -> None:
+    path = make_video(frames=30)
+    damaged = packets(path)[12]
+    overwrite(path, damaged.pos, damaged.size)
+    reading = Reading(path, decode_threads)
+    assert len(reading.skips) == 1
+    assert set(reading.skips) == {"corrupt"}
+    assert len(reading.frames) == 29
+    missing = (set(range(30)) - set(reading.indices)).pop()
+    assert luma_levels(reading.frames)[:missing] == pytest.approx(
+        [20 + 4 * i for i in range(missing)], abs=2
+    )
+    assert reading.indices == sorted(reading.indices)
+    assert reading.error == ""
+
+
+def test_an_empty_packet_is_no_frame_and_no_end(make_video: MakeVideo) -> None:
+    path = make_video("a.mov", frames=30, codec="mjpeg", pix_fmt="yuvj420p")
+    data = bytearray(path.read_bytes())
+    sizes = np.frombuffer(data, ">u4", 30, data.index(b"stsz") + 16)
+    sizes[11] += sizes[12]
+    sizes[12] = 0
+    path.write_bytes(data)
+    reading = Reading(path)
+    assert (len(reading.frames), reading.skips, reading.error) == (29, [], "")
+
+
+def test_a_video_of_which_nothing_can_be_decoded_is_an_error(make_video: MakeVideo) -> None:
+    path = make_video(frames=5)
+    for packet in packets(path):
+        overwrite(path, packet.pos, packet.size)
+    reading = Reading(path)
+    assert reading.frames == []
+    assert reading.error == f"{path}: no frame of its h264 video can be decoded"
+
+
+# Names that libav could take for something else.
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "with spaces.mp4",
+        "percent %03d.mp4",
+        "-rf.mp4",
+        "http:look-alike.mp4",
+        "rtsp:look-alike.mp4",
+        "concat:a.mp4|b.mp4",
+        "pipe:0",
+        "what?#fragment.mp4",
+        "ünïcödé→視.mp4",
+        "two\nlines.mp4",
+        "qu'ote\".mp4",
+        os.fsdecode(b"not-utf8-\xff.mp4"),
+    ],
+)
+def test_hostile_names_are_only_names(
+    make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    make_video("plain.mp4").rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert len(Reading(Path(name)).frames) == 10

@@ -1,0 +1,77 @@
+"""The main job, end to end, as the README promises it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import av
+import pytest
+
+import run
+
+
+@pytest.fixture(scope="module")
+def demo_output(
+    tmp_path_factory: pytest.TempPathFactory, person_graph: Path, bikes_clip: Path
+) -> Path:
+    """What `run.py demo` leaves."""
+    assert person_graph.is_file() and bikes_clip.is_file()  # or the test was skipped
+    output = tmp_path_factory.mktemp("demo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["watchline", "demo", "--output", str(output)])
+        with pytest.raises(SystemExit) as end:
+            run.main()
+    assert end.value.code == 0
+    return output
+
+
+def read_lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_the_recording_is_h264_with_every_frame_of_the_clip(demo_output: Path) -> None:
+    with av.open(str(demo_output / "demo.mp4")) as container:
+        stream = container.streams.video[0]
+        assert stream.codec_context.name == "h264"
+        assert (stream.width, stream.height) == (640, 272)
+        times = [frame.time for frame in container.decode(stream)]
+    assert len(times) == 250
+    assert times == pytest.approx([index / 25 for index in range(250)], abs=1e-3)
+
+
+def test_there_is_a_line_for_every_frame_and_people_are_found(demo_output: Path) -> None:
+    lines = read_lines(demo_output / "detections.jsonl")
+    assert [line["index"] for line in lines] == list(range(250))
+    assert {line["source"] for line in lines} == {"demo"}
+    [person] = lines[105]["objects"]
+    assert person["label"] == "person"
+    assert person["score"] > 0.9
+    assert person["box"] == pytest.approx([330, 28, 487, 208], abs=6)
+    assert lines[0]["objects"] == lines[249]["objects"] == []
+
+
+def test_the_boxes_are_drawn_in_the_recording(demo_output: Path, bikes_clip: Path) -> None:
+    def luma(path: Path, wanted: int):
+        with av.open(str(path)) as container:
+            for index, frame in enumerate(container.decode(video=0)):
+                if index == wanted:
+                    return frame.to_ndarray(format="gray").astype(int)
+        raise AssertionError("too short")
+
+    difference = abs(luma(demo_output / "demo.mp4", 105) - luma(bikes_clip, 105))
+    [person] = read_lines(demo_output / "detections.jsonl")[105]["objects"]
+    x1, y1, x2, y2 = map(round, person["box"])
+    on_left_edge = difference[y1 + 4 : y2 - 4, x1]
+    inside = difference[y1 + 20 : y2 - 20, x1 + 20 : x2 - 20]
+    assert on_left_edge.mean() > 3 * inside.mean()
+
+
+def test_people_appear_and_disappear_in_turn(demo_output: Path) -> None:
+    events = read_lines(demo_output / "events.jsonl")
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert len(events) >= 4
+    kinds = [event["event"] for event in events]
+    assert kinds == ["appeared", "disappeared"] * (len(kinds) // 2)
+    assert all(event["source"] == "demo" and event["label"] == "person" for event in events)
