@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import ExitStack, nullcontext
+import traceback
+from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +23,7 @@ from pipeline.errors import PipelineError, SinkError, SourceError, UsageError, W
 if TYPE_CHECKING:
     from pipeline.clock import Clock
     from pipeline.graph import Pipeline
+    from sinks.outputs import FileSink
 
 REFRESH_S = 0.25
 """How often the terminal view is drawn, and signals and --duration are looked at."""
@@ -48,7 +52,7 @@ def watch(
     engine: Annotated[Engine | None, typer.Option(help="What runs the model.")] = None,
     precision: Annotated[Precision | None, typer.Option(help="What the model computes in.")] = None,
     score: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Least score of a detection.")
+        float | None, typer.Option(help="Least score of a detection, 0 to 0.999.")
     ] = None,
     record: Annotated[
         Path | None, typer.Option(help="Annotated video: an .mp4 file, or a folder.")
@@ -57,11 +61,9 @@ def watch(
         Path | None, typer.Option(help="JSON lines file, one line a frame.")
     ] = None,
     events: Annotated[Path | None, typer.Option(help="JSON lines file, one line an event.")] = None,
-    duration: Annotated[
-        float | None, typer.Option(min=0.1, help="End after so many seconds.")
-    ] = None,
+    duration: Annotated[float | None, typer.Option(help="End after so many seconds.")] = None,
     max_frames: Annotated[
-        int | None, typer.Option(min=1, help="End each source after so many frames.")
+        int | None, typer.Option(help="End each source after so many frames.")
     ] = None,
     quiet: Annotated[
         bool | None, typer.Option("--quiet", help="Print nothing but the JSON summary.")
@@ -193,69 +195,84 @@ def _watch(config: Config) -> int:
         lane_capacity=config.batch.lane,
         max_frames=config.max_frames,
     )
-    for sink in sinks.values():
-        sink.prepare()
     started_s, failure, exit_code = clock.monotonic(), None, 0
     try:
-        with ExitStack() as opened:
-            for sink in sinks.values():
-                opened.enter_context(sink)
-            exit_code = _run(pipeline, clock, config.duration, None if config.quiet else errors)
+        exit_code = _run(pipeline, sinks, clock, config.duration, None if config.quiet else errors)
     except (PipelineError, SinkError) as error:
         failure = error
     summary = summarise(pipeline, clock.monotonic() - started_s)
     if config.quiet:
         print(json.dumps(summary))
     else:
-        Console().print(summary_table(summary, {name: s.files for name, s in sinks.items()}))
+        files = {name: sink.files for name, sink in sinks.items()}
+        Console().print(summary_table(summary, files), soft_wrap=True)
     if failure is not None:
         raise failure
     return exit_code
 
 
 def _run(
-    pipeline: Pipeline, clock: Clock, duration_s: float | None, console: Console | None
+    pipeline: Pipeline,
+    sinks: Mapping[str, FileSink],
+    clock: Clock,
+    duration_s: float | None,
+    console: Console | None,
 ) -> int:
     """Run a pipeline to its end, drawn on the console if it is a terminal; the exit code."""
     from pipeline.console import live_table
     from pipeline.interrupts import Interrupts
 
+    for sink in sinks.values():
+        sink.prepare()
     started_s = clock.monotonic()
-    show = console is not None and console.is_terminal
-    with (
-        Interrupts(clock) as interrupts,
-        Live(console=console, auto_refresh=False, transient=True)
-        if show
-        else nullcontext() as live,
-    ):
-        pipeline.start()
+    # Left in the order: the threads end, the view goes, the files are finished.
+    with Interrupts(clock) as interrupts, ExitStack() as entered:
+        for sink in sinks.values():
+            entered.enter_context(sink)
+        live = None
+        if console is not None and console.is_terminal:
+            live = entered.enter_context(Live(console=console, auto_refresh=False, transient=True))
+        entered.enter_context(pipeline)
         while not pipeline.wait(REFRESH_S):
             interrupts.obey(pipeline)
             if duration_s is not None and clock.monotonic() - started_s >= duration_s:
                 pipeline.stop()
             if live is not None:
                 live.update(live_table(pipeline), refresh=True)
-        pipeline.join()
     if interrupts.exit_code:
         return interrupts.exit_code
     return SourceError.exit_code if pipeline.failures else 0
 
 
 def main() -> None:
-    """Run the command line; every error a user can meet becomes one line and an exit code."""
+    """Run the command line; every error becomes one line and an exit code."""
+    if isinstance(sys.stdout, TextIOWrapper):  # file names need not be text
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = app(standalone_mode=False)
     except typer.TyperException as error:
         code = _complain(error.format_message(), error.exit_code)
     except WatchlineError as error:
+        _show_traceback()
         code = _complain(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         code = 130
+    except Exception as error:  # the edge of the program: a fault of ours
+        _show_traceback()
+        code = _complain(f"internal error: {type(error).__name__}: {error}", 70)
     sys.exit(code)
 
 
+def _show_traceback() -> None:
+    """Print the traceback of the error in hand, for whoever asks for it."""
+    if os.environ.get("WATCHLINE_TRACEBACK"):
+        traceback.print_exc()
+
+
 def _complain(message: str, exit_code: int) -> int:
-    print(f"watchline: {' '.join(message.split())}", file=sys.stderr)
+    line = " ".join(message.split()).replace("Value error, ", "")
+    if line:  # the help that a command without arguments prints comes as an empty error
+        print(f"watchline: {line}", file=sys.stderr)
     return exit_code
 
 

@@ -164,7 +164,7 @@ def original_graph(path: Path) -> Callable[[Rgb], Boxes]:
         boxes, scores = np.array(result["detection_boxes:0"][0]), result["detection_scores:0"][0]
         height, width = rgb.shape[:2]
         boxes = np.clip(boxes[:, [1, 0, 3, 2]], 0, 1) * [width, height, width, height]
-        return np.column_stack([boxes, scores])[scores > LOOSE_SCORE].astype(np.float64)
+        return np.asarray(np.column_stack([boxes, scores])[scores > LOOSE_SCORE], np.float64)
 
     return detect
 
@@ -174,7 +174,7 @@ def decoded(clip: Path) -> Iterator[tuple[Picture, Rgb]]:
     maker = PictureMaker()
     with av.open(str(clip)) as container:
         for frame in container.decode(video=0):
-            yield maker.picture(frame), frame.to_ndarray(format="rgb24")
+            yield maker.picture(frame), np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
 def own_rgb(picture: Picture) -> Rgb:
@@ -205,8 +205,9 @@ def golden(graph: Path, clip: Path, every: int) -> dict[str, Any]:
     original = original_graph(graph)
     frames = {}
     for index, (picture, _) in enumerate(decoded(clip)):
-        if index % every == 0 and len(found := original(own_rgb(picture))):
-            frames[str(index)] = [[round(value, 4) for value in row] for row in found.tolist()]
+        if index % every == 0:
+            found = original(own_rgb(picture)).tolist()
+            frames[str(index)] = [[round(value, 4) for value in row] for row in found]
     return {
         "made": "benchmarks/parity.py --golden: the original frozen graph in OpenVINO, CPU, fp32, "
         "full-size RGB in by Picture.bgr()",

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 
 import av
@@ -159,8 +160,8 @@ def main() -> None:
         folder = Path(name)
         video = arguments.file or repeated(fetch(HD_CLIP), 2, folder / "clip.mp4")
         runs = {
-            "watch": lambda: watch(video, folder),
-            "loop": lambda: plain_loop(video, folder, model),
+            "watch": partial(watch, video, folder),
+            "loop": partial(plain_loop, video, folder, model),
         }
         for warm_up in runs.values():
             warm_up()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -26,7 +26,10 @@ from pipeline.graph import Pipeline
 
 @contextmanager
 def download_bar(console: Console, what: str) -> Iterator[fetch.Progress]:
-    """Show a bar while something is fetched; nothing is shown for what is in the cache."""
+    """Show a bar while something is fetched, if somebody can see it.
+
+    Nothing is shown for what is in the cache, and nothing in a log.
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -34,7 +37,7 @@ def download_bar(console: Console, what: str) -> Iterator[fetch.Progress]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = None
 
         def show(done: int, total: int) -> None:
@@ -65,8 +68,12 @@ def live_table(pipeline: Pipeline) -> Table:
     return table
 
 
-def summary_table(summary: Mapping[str, Any], outputs: Mapping[str, Sequence[Path]]) -> Table:
+def summary_table(
+    summary: Mapping[str, Any], outputs: Mapping[str, Sequence[Path]]
+) -> RenderableType:
     """The end of a run: a row a source and, below, where the files are.
+
+    Print it with `soft_wrap`, so that paths stay whole.
 
     Args:
         summary: of `pipeline.summary.summarise`.
@@ -90,9 +97,7 @@ def summary_table(summary: Mapping[str, Any], outputs: Mapping[str, Sequence[Pat
     ]
     for what, paths in outputs.items():
         lines += [f"{what}: {path}" for path in paths]
-    table.caption = Text("\n".join(lines), style="default")
-    table.caption_justify = "left"
-    return table
+    return Group(table, Text("\n".join(lines)))
 
 
 def _source_table() -> Table:

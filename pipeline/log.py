@@ -13,20 +13,20 @@ from pipeline.config import LogFormat
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a record: time, level, logger, message."""
+    """One JSON object a record: time, level, logger, message, and a traceback if it has one."""
 
     def format(self, record: logging.LogRecord) -> str:
         """See `logging.Formatter.format`."""
         time = datetime.fromtimestamp(record.created, UTC)
-        return json.dumps(
-            {
-                "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-                "level": record.levelname.lower(),
-                "logger": record.name,
-                "message": record.getMessage(),
-            },
-            ensure_ascii=False,
-        )
+        entry = {
+            "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False)
 
 
 def set_up_logging(log_format: LogFormat, console: Console) -> None:

@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 from pipeline.channel import Aborted, Channel, Lane
 from pipeline.errors import PipelineError
@@ -33,10 +34,11 @@ def pump(items: Iterable[T], lanes: Sequence[Lane[T]]) -> None:
 
 
 class Runner:
-    """Runs workers to their common end.
+    """Runs workers to their common end. A context manager: entering starts, leaving joins them.
 
     The first error wins: it aborts every channel, which ends all other workers, and is raised by
-    `join`. Workers watch `stopping` to end early of their own accord.
+    `join`. Workers watch `stopping` to end early of their own accord. No thread outlives the
+    context, whatever ends it.
     """
 
     def __init__(self, workers: Sequence[Worker], channels: Sequence[Channel[Any]]) -> None:
@@ -90,6 +92,20 @@ class Runner:
             name, error = self._error
             reason = str(error) or type(error).__name__
             raise PipelineError(f"stage {name!r} failed: {reason}") from error
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if exc is not None:
+            self.abort()
+        self.join()
 
     def _work(self, worker: Worker) -> None:
         try:

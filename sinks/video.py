@@ -27,13 +27,13 @@ _NOMINAL_RATE = 25
 _KEYFRAME_INTERVAL = 50
 _CONTAINER_OPTIONS = {
     # Fragments while it is written, so that a crash leaves a playable file; a plain mp4 once done.
-    # The header comes before the first frame and cannot know the delay of the B-frames, hence the
-    # negative offsets: without them the first frame would be shown late.
-    "movflags": "hybrid_fragmented+frag_keyframe+negative_cts_offsets",
+    "movflags": "hybrid_fragmented+frag_keyframe",
     "frag_duration": "1000000",
     "flush_packets": "1",
 }
-_ENCODER_OPTIONS = {"preset": "superfast", "crf": "23"}
+# Without B-frames, whose delay the header of a fragmented file cannot state: the first frame would
+# be shown late and the length of an uneven recording be wrong. The files are about as large.
+_ENCODER_OPTIONS = {"preset": "superfast", "crf": "23", "bf": "0"}
 # Numbers of ITU-T H.273, table 4 (matrix coefficients).
 _COLORSPACES: dict[Matrix, int] = {"bt601": 6, "bt709": 1, "bt2020": 9}
 

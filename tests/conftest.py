@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from pipeline.fetch import DEMO_CLIP, PERSON_GRAPH, FetchError, PackagedFile, fetch
 from pipeline.picture import Picture
@@ -89,6 +90,29 @@ def make_video(tmp_path: Path) -> MakeVideo:
 
 
 @pytest.fixture
+def make_sound(tmp_path: Path) -> MakeVideo:
+    """Make a file without video, with or without a picture on its cover."""
+
+    def make(name: str = "song.mp4", *, cover: bool = False) -> Path:
+        path = tmp_path / name
+        with av.open(str(path), "w") as container:
+            audio = container.add_stream("aac", 44100, layout="mono")
+            if cover:
+                picture = container.add_stream("mjpeg", 25)
+                picture.width, picture.height, picture.pix_fmt = 32, 32, "yuvj420p"
+                picture.disposition = Disposition.attached_pic
+                container.mux(picture.encode(av.VideoFrame(32, 32, "yuvj420p")))
+                container.mux(picture.encode(None))
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), "fltp", "mono")
+            silence.sample_rate = 44100
+            container.mux(audio.encode(silence))
+            container.mux(audio.encode(None))
+        return path
+
+    return make
+
+
+@pytest.fixture
 def make_frame() -> MakeFrame:
     """Make a grey frame: `make_frame("cam", 3, size=(48, 64))`."""
 
@@ -127,6 +151,21 @@ def make_detections() -> MakeDetections:
         )
 
     return make
+
+
+@pytest.fixture
+def package_index(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Point pip at an index on a port of this machine, and at nothing else."""
+
+    def point(port: int) -> None:
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{port}/")
+        monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+        monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
+        others = ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX", "PIP_PROXY")
+        for name in (*others, "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+
+    return point
 
 
 @pytest.fixture

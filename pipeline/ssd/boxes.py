@@ -35,8 +35,7 @@ def pairwise_iou(first: Tensor, second: Tensor) -> Tensor:
     """
     # Edge by edge, (..., M, 1) against (..., 1, K): four times less memory than (..., M, K, 4).
     left, top, right, bottom = first.unsqueeze(-2).unbind(-1)
-    left_2, top_2, right_2, bottom_2 = second.unsqueeze(-2).unbind(-1)
-    left, top, right, bottom = (edge.transpose(-1, -2) for edge in (left, top, right, bottom))
+    left_2, top_2, right_2, bottom_2 = second.unsqueeze(-3).unbind(-1)
     width = (torch.minimum(right, right_2) - torch.maximum(left, left_2)).clamp_(min=0)
     height = (torch.minimum(bottom, bottom_2) - torch.maximum(top, top_2)).clamp_(min=0)
     intersection = width.mul_(height)

@@ -99,6 +99,16 @@ def test_each_class_has_its_colour_in_every_colour_space(
     assert (red, green, blue) == pytest.approx(PALETTE[label], abs=3)
 
 
+def test_every_object_is_drawn_in_the_colour_of_its_class(
+    make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    found = make_detections((10, 40, 40, 90, 0.9), (60, 40, 90, 90, 0.8), labels=[1, 0])
+    bgr = annotate(make_frame(size=(100, 100)), found).bgr()
+    for column, label in ((25, 1), (75, 0)):
+        blue, green, red = bgr[88, column].tolist()
+        assert (red, green, blue) == pytest.approx(PALETTE[label], abs=3)
+
+
 def test_the_label_stands_on_the_box_or_else_inside_it(
     make_frame: MakeFrame, make_detections: MakeDetections
 ) -> None:

@@ -11,7 +11,6 @@ import av
 import cv2
 import numpy as np
 import pytest
-from av.stream import Disposition
 
 from pipeline.clock import SystemClock
 from pipeline.errors import SourceError
@@ -177,27 +176,12 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, name: str, message: s
     assert str(caught.value) == f"{tmp_path / name}: {message}"
 
 
-def write_audio(path: Path, *, cover: bool) -> None:
-    with av.open(str(path), "w") as container:
-        audio = container.add_stream("aac", 44100, layout="mono")
-        if cover:
-            picture = container.add_stream("mjpeg", 25)
-            picture.width, picture.height, picture.pix_fmt = 32, 32, "yuvj420p"
-            picture.disposition = Disposition.attached_pic
-            container.mux(picture.encode(av.VideoFrame(32, 32, "yuvj420p")))
-            container.mux(picture.encode(None))
-        tone = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), "fltp", "mono")
-        tone.sample_rate = 44100
-        container.mux(audio.encode(tone))
-        container.mux(audio.encode(None))
-
-
 @pytest.mark.parametrize("cover", [False, True])
-def test_sound_is_no_video_even_with_a_picture_on_its_cover(tmp_path: Path, cover: bool) -> None:
-    path = tmp_path / "song.mp4"
-    write_audio(path, cover=cover)
+def test_sound_is_no_video_even_with_a_picture_on_its_cover(
+    make_sound: MakeVideo, cover: bool
+) -> None:
     with pytest.raises(SourceError, match="has no video stream"):
-        Reading(path)
+        Reading(make_sound(cover=cover))
 
 
 def test_too_large_a_picture_is_refused(
@@ -252,6 +236,16 @@ def test_a_damaged_packet_is_skipped_and_counted(
     )
     assert reading.indices == sorted(reading.indices)
     assert reading.error == ""
+
+
+def test_a_frame_that_is_only_decoded_in_part_is_skipped_and_counted(
+    make_video: MakeVideo,
+) -> None:
+    options = {"movflags": "faststart"}
+    path = make_video("a.mov", frames=30, codec="mpeg4", options=options)
+    os.truncate(path, path.stat().st_size - 5)
+    reading = Reading(path)
+    assert (reading.indices, reading.skips) == (list(range(29)), ["corrupt"])
 
 
 def test_an_empty_packet_is_no_frame_and_no_end(make_video: MakeVideo) -> None:

@@ -1,0 +1,147 @@
+"""The terminal: what a person reads during a run and at its end."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from pipeline.clock import SystemClock
+from pipeline.console import download_bar, live_table, models_table, summary_table
+from pipeline.errors import SourceError
+from pipeline.graph import Pipeline
+from pipeline.ledger import Ledger
+from pipeline.summary import summarise
+from pipeline.types import Result
+from tests.kinds import MakeDetections, MakeFrame
+
+
+def rendered(renderable: RenderableType, width: int = 120) -> str:
+    file = io.StringIO()
+    Console(file=file, width=width).print(renderable, soft_wrap=True)
+    return file.getvalue()
+
+
+def row(text: str, first: str) -> list[str]:
+    """The cells of the table row that begins with `first`."""
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.split("│")]
+        if cells[1:2] == [first]:
+            return cells[1:-1]
+    raise AssertionError(f"no row {first!r} in\n{text}")
+
+
+@pytest.fixture
+def pipeline(make_frame: MakeFrame, make_detections: MakeDetections) -> Pipeline:
+    """A pipeline that looks as if it were running: "front" is halfway, "back" is silent."""
+    sources: Any = [
+        SimpleNamespace(source_id="front", live=False, frame_count=20, frames=None),
+        SimpleNamespace(source_id="back", live=False, frame_count=None, frames=None),
+    ]
+    detector: Any = None
+    pipeline = Pipeline(
+        sources,
+        detector,
+        {},
+        ledger=Ledger(["front", "back"]),
+        clock=SystemClock(),
+        batch_size=1,
+        batch_wait_s=0,
+        lane_capacity=1,
+    )
+    found = make_detections((1, 1, 9, 9, 0.9), (2, 2, 8, 8, 0.8))
+    for index in range(10):
+        pipeline.ledger.captured("front")
+        pipeline.ledger.inferred("front")
+        frame = make_frame("front", index, captured_s=index / 10)
+        result = Result(frame, found, lambda frame, _: frame.picture)
+        pipeline.meters["front"].record(result, index / 10 + 0.25)
+    pipeline.ledger.skipped("front", "corrupt")
+    return pipeline
+
+
+def test_a_run_shows_a_row_for_each_source(pipeline: Pipeline) -> None:
+    text = rendered(live_table(pipeline))
+    assert row(text, "front")[1:7] == ["10", "10.0", "20", "1 decode/corrupt", "250 ms", "250 ms"]
+    assert row(text, "front")[7].count("━") == 15  # of 30
+    assert row(text, "back")[1:] == ["0", "0.0", "0", "0", "-", "-", "running"]
+
+
+def test_a_source_that_has_ended_says_how(pipeline: Pipeline) -> None:
+    pipeline.ended.update({"front", "back"})
+    pipeline.failures["back"] = SourceError("the plug was pulled")
+    text = rendered(live_table(pipeline))
+    assert row(text, "front")[-1] == "done"
+    assert row(text, "back")[-1] == "failed"
+
+
+def test_the_summary_accounts_for_every_frame(pipeline: Pipeline) -> None:
+    text = rendered(summary_table(summarise(pipeline, 4.0), {}))
+    assert row(text, "front") == [
+        "front",
+        "10",
+        "2.5",
+        "20",
+        "1 decode/corrupt",
+        "250 ms",
+        "250 ms",
+    ]
+    assert row(text, "back") == ["back", "0", "0.0", "0", "0", "-", "-"]
+    last = text.splitlines()[-1]
+    assert last == "11 frames captured = 10 inferred + 1 dropped, in 4.0 s (2.5 fps)"
+
+
+def test_the_summary_names_every_file_on_a_line_of_its_own(pipeline: Pipeline) -> None:
+    long = Path("/a") / "/".join(["rather-long-folder"] * 10) / "[red]é.mp4"
+    outputs = {"record": [long, Path("b.mp4")], "events": [Path("e.jsonl")]}
+    text = rendered(summary_table(summarise(pipeline, 4.0), outputs), width=60)
+    assert text.splitlines()[-3:] == [f"record: {long}", "record: b.mp4", "events: e.jsonl"]
+
+
+def test_a_download_shows_a_bar_on_a_terminal() -> None:
+    file = io.StringIO()
+    with download_bar(Console(file=file, force_terminal=True), "model person") as progress:
+        progress(0, 2_000_000)
+        progress(2_000_000, 2_000_000)
+    assert "model person" in file.getvalue()
+    assert "2.0/2.0 MB" in file.getvalue()
+
+
+def test_what_is_in_the_cache_shows_nothing() -> None:
+    file = io.StringIO()
+    with download_bar(Console(file=file, force_terminal=True), "model person"):
+        pass
+    assert "model person" not in file.getvalue()
+
+
+def test_a_download_leaves_nothing_in_a_log() -> None:
+    file = io.StringIO()
+    with download_bar(Console(file=file), "model person") as progress:
+        progress(1, 2)
+    assert file.getvalue() == ""
+
+
+def test_models_are_listed_with_where_their_weights_are() -> None:
+    described = {
+        "name": "person",
+        "architecture": "ssdlite300_mobilenet_v2",
+        "input_size": 300,
+        "default_boxes": 1917,
+        "classes": ["person"],
+        "weights": "[cache]/person.safetensors",
+    }
+    yours = described | {"name": "other", "classes": None}
+    text = rendered(models_table([described, yours]))
+    assert row(text, "person") == [
+        "person",
+        "ssdlite300_mobilenet_v2",
+        "300x300",
+        "1917",
+        "person",
+        "[cache]/person.safetensors",
+    ]
+    assert row(text, "other")[4] == "yours"
