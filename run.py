@@ -51,9 +51,7 @@ def watch(
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda[:N].")] = None,
     engine: Annotated[Engine | None, typer.Option(help="What runs the model.")] = None,
     precision: Annotated[Precision | None, typer.Option(help="What the model computes in.")] = None,
-    score: Annotated[
-        float | None, typer.Option(help="Least score of a detection, 0 to 0.999.")
-    ] = None,
+    score: Annotated[float | None, typer.Option(help="Least score of a detection, 0 to 1.")] = None,
     record: Annotated[
         Path | None, typer.Option(help="Annotated video: an .mp4 file, or a folder.")
     ] = None,

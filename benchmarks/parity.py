@@ -185,7 +185,7 @@ def own_rgb(picture: Picture) -> Rgb:
 def measure(graph: Path, clips: list[Path]) -> Table:
     """Compare on every frame of the clips."""
     original, model = original_graph(graph), import_frozen_graph(graph)
-    names = [f"class-{number}" for number in range(1, model.num_classes + 1)]
+    names = [f"class-{number}" for number in range(1, model.num_foreground + 1)]
     detector = SsdDetector(model, SPEC, names, LOOSE_SCORE)
     heading = "clip|input|references|found|invented|score p50|score p95|px p50|px max"
     table = Table(*heading.split("|"), title="Agreement with the original graph")

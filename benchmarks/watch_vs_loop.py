@@ -54,7 +54,7 @@ HD_CLIP = PackagedFile(
 
 def load_model() -> SSD:
     """The default model, as eager PyTorch in fp32."""
-    model = create_model(MODEL, num_classes=1)
+    model = create_model(MODEL, num_classes=2)
     load_weights(pull_weights("person", lambda _done, _total: None), model, MODEL)
     return model.eval()
 

@@ -37,7 +37,7 @@ def _between(low: float, high: float) -> tuple[AfterValidator, Any]:
     return AfterValidator(check), Field(json_schema_extra={"minimum": low, "maximum": high})
 
 
-_SCORE = _between(0, 0.999)
+_SCORE = _between(0, 1)
 _BATCH_SIZE = _between(1, 256)
 _WAIT_S = _between(0, 10)
 _LANE = _between(1, 1024)

@@ -92,10 +92,10 @@ def import_graph(graph: Path, output: Path, class_names: Sequence[str] | None) -
             output cannot be written.
     """
     model = import_frozen_graph(graph)
-    names = class_names or [f"class-{number}" for number in range(1, model.num_classes + 1)]
-    if len(names) != model.num_classes:
+    names = class_names or [f"class-{number}" for number in range(1, model.num_foreground + 1)]
+    if len(names) != model.num_foreground:
         raise ModelError(
-            f"{graph}: the model has {model.num_classes} classes, but {len(names)} names were given"
+            f"{graph}: {len(names)} class names given, but the model has {model.num_foreground}"
         )
     save_weights(output, model, MODEL_NAME, names)
 
@@ -120,7 +120,7 @@ def describe_models() -> list[dict[str, Any]]:
 
 
 def _description(name: str, architecture: str) -> dict[str, Any]:
-    model = create_model(architecture, num_classes=1)
+    model = create_model(architecture, num_classes=2)
     return {
         "name": name,
         "architecture": architecture,

@@ -598,11 +598,11 @@ def test_a_wrong_configuration_is_named(
         (["watch", "a.mp4", "--score"], "Option '--score' requires an argument."),
         (
             ["watch", "a.mp4", "--score", "2"],
-            "command line: score: must be between 0 and 0.999, got",
+            "command line: score: must be between 0 and 1, got",
         ),
         (
-            ["watch", "a.mp4", "--score", "1"],
-            "command line: score: must be between 0 and 0.999, got",
+            ["watch", "a.mp4", "--score", "-1"],
+            "command line: score: must be between 0 and 1, got",
         ),
         (
             ["watch", "a.mp4", "--score", "nan"],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +32,10 @@ _DTYPES: Mapping[Precision, torch.dtype] = {
 class SsdDetector:
     """Finds objects with an SSD; a `pipeline.protocols.Detector`. One thread may call it.
 
+    On the CPU the images of a batch are shared out over the cores. Cores that work on an image
+    each need not wait for one another, as those that share every operation must; that waiting is
+    ruinous where decoders and encoders want the same cores.
+
     Args:
         model: the network; it is copied, not changed.
         spec: how the network is fed and read.
@@ -51,33 +57,69 @@ class SsdDetector:
         device: str = "cpu",
         precision: Precision = "fp32",
     ) -> None:
-        if len(class_names) != model.num_classes:
-            raise ValueError(f"{len(class_names)} names for {model.num_classes} classes")
-        if not 0 <= score_threshold < 1:
-            raise ValueError(f"score threshold must be 0 <= threshold < 1, got {score_threshold}")
-        self.class_names = tuple(class_names)
-        self._spec = spec
-        self._score_threshold = score_threshold
-        self._device = _device(device)
-        self._dtype = _DTYPES[precision]
-        if self._device.type == "cpu" and precision != "fp32":
+        if len(class_names) != model.num_foreground:
+            raise ValueError(f"{len(class_names)} names for {model.num_foreground} classes")
+        if not 0 <= score_threshold <= 1:
+            raise ValueError(f"score threshold must be 0..1, got {score_threshold}")
+        on = _device(device)
+        if on.type == "cpu" and precision != "fp32":
             raise ModelError(f"precision {precision} needs a GPU; on the CPU use fp32")
-        self._model = fuse(model, spec.size).to(self._device, self._dtype)
-        self._model = self._model.to(memory_format=torch.channels_last)
-        self._default_boxes = model.default_boxes.to(self._device)
+        self.class_names = tuple(class_names)
+        dtype = _DTYPES[precision]
+        network = fuse(model, spec.size).to(on, dtype).to(memory_format=torch.channels_last)
+        default_boxes = model.default_boxes.to(on)
+        self._threads = torch.get_num_threads()
+        self._lines = [
+            _Line(network, default_boxes, spec, self.class_names, score_threshold, on, dtype)
+            for _ in range(self._threads if on.type == "cpu" else 1)
+        ]
+        self._pool = ThreadPoolExecutor(len(self._lines), "detect")
+
+    def detect(self, frames: Sequence[Frame]) -> list[Detections]:
+        """Return one `Detections` for each frame, in order; boxes in pixels of the frame."""
+        shares = min(len(frames), len(self._lines))
+        if shares <= 1:
+            return self._lines[0].detect(frames, self._threads) if frames else []
+        bounds = [len(frames) * share // shares for share in range(shares + 1)]
+        found = [
+            self._pool.submit(line.detect, frames[start:end], self._threads // shares)
+            for line, (start, end) in zip(self._lines, pairwise(bounds), strict=False)
+        ]
+        return [detections for future in found for detections in future.result()]
+
+
+class _Line:
+    """Preprocessing, network and post-processing in a row, with memory of its own."""
+
+    def __init__(
+        self,
+        network: SSD,
+        default_boxes: Tensor,
+        spec: ModelSpec,
+        class_names: tuple[str, ...],
+        score_threshold: float,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self._network = network
+        self._default_boxes = default_boxes
+        self._spec = spec
+        self._class_names = class_names
+        self._score_threshold = score_threshold
+        self._device, self._dtype = device, dtype
         self._preprocess = Preprocessor(spec)
         self._input = self._new_input(1)
 
     @torch.inference_mode()
-    def detect(self, frames: Sequence[Frame]) -> list[Detections]:
-        """Return one `Detections` for each frame, in order; boxes in pixels of the frame."""
-        if not frames:
-            return []
+    def detect(self, frames: Sequence[Frame], threads: int) -> list[Detections]:
+        """Detect with so many threads on the CPU; the setting is the calling thread's own."""
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
         if len(frames) > len(self._input):
             self._input = self._new_input(len(frames))
         images = self._input[: len(frames)]
         self._preprocess([frame.picture for frame in frames], out=images)
-        deltas, logits = self._model(images.to(self._device, self._dtype))
+        deltas, logits = self._network(images.to(self._device, self._dtype))
         batch = postprocess(
             deltas,
             logits,
@@ -105,7 +147,7 @@ class SsdDetector:
                     boxes=boxes[index, :count] * scale,
                     scores=scores[index, :count].copy(),
                     labels=labels[index, :count].copy(),
-                    class_names=self.class_names,
+                    class_names=self._class_names,
                 )
             )
         return results
@@ -127,7 +169,7 @@ def load_detector(
     """
     spec = model_spec(model_name)
     info = read_weights_info(weights)
-    model = create_model(model_name, len(info.class_names))
+    model = create_model(model_name, 1 + len(info.class_names))
     load_weights(weights, model, model_name)
     return SsdDetector(model.eval(), spec, info.class_names, score_threshold, device, precision)
 

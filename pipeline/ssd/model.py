@@ -20,7 +20,7 @@ class SSD(nn.Module):
         head: `head(channels, boxes_per_cell, values)` makes the predictor of one map.
         map_channels: channels of every feature map, the extra ones included.
         levels: default boxes of every feature map.
-        num_classes: foreground classes.
+        num_classes: classes, the background included.
     """
 
     default_boxes: Tensor
@@ -41,8 +41,13 @@ class SSD(nn.Module):
         self.extras = nn.ModuleList(extras)
         maps = [(c, len(level.shapes)) for c, level in zip(map_channels, levels, strict=True)]
         self.box_heads = nn.ModuleList(head(c, boxes, 4) for c, boxes in maps)
-        self.class_heads = nn.ModuleList(head(c, boxes, 1 + num_classes) for c, boxes in maps)
+        self.class_heads = nn.ModuleList(head(c, boxes, num_classes) for c, boxes in maps)
         self.register_buffer("default_boxes", default_boxes(levels), persistent=False)
+
+    @property
+    def num_foreground(self) -> int:
+        """Classes without the background: those that have names and are detected."""
+        return self.num_classes - 1
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Predict a delta and logits for every default box.
@@ -50,8 +55,8 @@ class SSD(nn.Module):
         Args:
             images: (N, 3, S, S) float, normalised as the model's specification says.
         Returns:
-            deltas (N, D, 4) and logits (N, D, C), C = 1 + num_classes. Column 0 is the
-            background, whatever the scoring: softmax needs it, sigmoid ignores it.
+            deltas (N, D, 4) and logits (N, D, num_classes). Column 0 is the background,
+            whatever the scoring: softmax needs it, sigmoid ignores it.
         """
         maps = self.backbone(images)
         for extra in self.extras:
@@ -66,13 +71,13 @@ def create_model(name: str, num_classes: int) -> SSD:
 
     Args:
         name: a key of `zoo.MODELS`.
-        num_classes: foreground classes, at least 1.
+        num_classes: classes, the background included: at least 2.
     Raises:
         ModelError: no model has this name.
-        ValueError: `num_classes` is not positive.
+        ValueError: `num_classes` is below 2.
     """
-    if num_classes < 1:
-        raise ValueError(f"a model needs at least one class, got {num_classes}")
+    if num_classes < 2:
+        raise ValueError(f"a model needs the background and a class at least, got {num_classes}")
     spec = model_spec(name)
     backbone = spec.backbone()
     extras = [spec.extra(*channels) for channels in spec.extras]

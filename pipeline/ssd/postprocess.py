@@ -49,7 +49,7 @@ def postprocess(
         deltas: (N, D, 4) float, see `box_coder.decode`.
         logits: (N, D, 1 + C) float; column 0, the background, is ignored.
         default_boxes: (D, 4) float, cxcywh, relative to the image.
-        score_threshold: detections score more, 0 <= threshold < 1.
+        score_threshold: detections score more, 0..1.
         nms_iou: a box is dropped when it overlaps a better one of its class by more.
         top_k: candidates an image that enter suppression, best first.
         keep: K, detections an image at most.
@@ -76,8 +76,10 @@ def postprocess(
 
 
 def logit(score: float) -> float:
-    """The logit whose sigmoid is `score`; minus infinity for 0."""
-    return math.log(score / (1 - score)) if score > 0 else -math.inf
+    """The logit whose sigmoid is `score`; infinite for 0 and 1."""
+    if score in (0, 1):
+        return math.copysign(math.inf, score - 0.5)
+    return math.log(score / (1 - score))
 
 
 def suppress(boxes: Tensor, labels: Tensor, valid: Tensor, nms_iou: float) -> Tensor:

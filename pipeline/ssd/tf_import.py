@@ -42,7 +42,7 @@ def import_frozen_graph(path: Path) -> SSD:
     if not 2 <= columns <= 1000:
         raise graph.error(f"node {_COLUMNS!r} claims {columns} logits a box, expected 2 to 1000")
     check_settings(graph, model_spec(MODEL_NAME))
-    return _Importer(graph, create_model(MODEL_NAME, columns - 1)).run()
+    return _Importer(graph, create_model(MODEL_NAME, columns)).run()
 
 
 class _Importer:
@@ -98,7 +98,7 @@ class _Importer:
             y = self.head(f"box_heads.{index}", f"{scope}/BoxEncodingPredictor", x)
             boxes.append(self.reshape(f"{scope}/Reshape", y, [-1, 1, 4]))
             y = self.head(f"class_heads.{index}", f"{scope}/ClassPredictor", x)
-            classes.append(self.reshape(f"{scope}/Reshape_1", y, [-1, 1 + self.model.num_classes]))
+            classes.append(self.reshape(f"{scope}/Reshape_1", y, [-1, self.model.num_classes]))
         self.graph.expect_inputs(self.graph.node("concat", "ConcatV2"), *boxes)
         self.graph.expect_inputs(self.graph.node("concat_1", "ConcatV2"), *classes)
 

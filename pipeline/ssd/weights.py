@@ -35,8 +35,8 @@ def save_weights(path: Path, model: SSD, model_name: str, class_names: Sequence[
         ModelError: the file cannot be written.
         ValueError: the number of names is not the model's number of classes.
     """
-    if len(class_names) != model.num_classes:
-        raise ValueError(f"{len(class_names)} names for {model.num_classes} classes")
+    if len(class_names) != model.num_foreground:
+        raise ValueError(f"{len(class_names)} names for {model.num_foreground} classes")
     metadata = {
         "format": _FORMAT,
         "model": model_name,
@@ -84,10 +84,10 @@ def load_weights(path: Path, model: SSD, model_name: str) -> None:
     info = _info(path, metadata)
     if info.model_name != model_name:
         raise ModelError(f"{path}: these are weights of {info.model_name!r}, not of {model_name!r}")
-    if len(info.class_names) != model.num_classes:
+    if len(info.class_names) != model.num_foreground:
         raise ModelError(
             f"{path}: these weights have {len(info.class_names)} classes, "
-            f"the model has {model.num_classes}"
+            f"the model has {model.num_foreground}"
         )
     _check_state(path, state, model.state_dict(), model_name)
     model.load_state_dict(state)

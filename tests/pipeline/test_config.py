@@ -131,9 +131,9 @@ def test_an_unknown_key_is_named_with_its_path_and_a_hint(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("score: 2", "score: must be between 0 and 0.999, got 2"),
-        ("score: 1", "score: must be between 0 and 0.999, got 1"),
-        ("score: -0.1", "score: must be between 0 and 0.999, got -0.1"),
+        ("score: 2", "score: must be between 0 and 1, got 2"),
+        ("score: 1.01", "score: must be between 0 and 1, got 1.01"),
+        ("score: -0.1", "score: must be between 0 and 1, got -0.1"),
         ("score: .nan", "score: input should be a finite number, got nan"),
         ("batch: {size: 0}", "batch.size: must be between 1 and 256, got 0"),
         ("batch: {size: 1.5}", "batch.size: input should be a valid integer, got a number with"),
@@ -217,7 +217,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, reason: 
     ("environment", "message"),
     [
         ({"WATCHLINE__SCOR": "1"}, "environment: unknown key 'scor'; did you mean 'score'?"),
-        ({"WATCHLINE__SCORE": "2"}, "environment: score: must be between 0 and 0.999, got 2"),
+        ({"WATCHLINE__SCORE": "2"}, "environment: score: must be between 0 and 1, got 2"),
         ({"WATCHLINE__BATCH__SIZE": "0"}, "environment: batch.size: must be between 1 and 256"),
         ({"WATCHLINE__SCORE": "[1"}, "WATCHLINE__SCORE: line 1, column 3: expected ',' or ']'"),
     ],
@@ -237,7 +237,7 @@ def test_a_fault_of_a_flag_is_a_fault_of_usage(load) -> None:
 
 
 def test_a_fault_below_is_not_hidden_by_a_right_flag_above(load) -> None:
-    with pytest.raises(ConfigError, match=r"score: must be between 0 and 0\.999, got 2"):
+    with pytest.raises(ConfigError, match=r"score: must be between 0 and 1, got 2"):
         load("score: 2", score=0.5)
 
 

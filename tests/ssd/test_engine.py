@@ -25,7 +25,7 @@ SPEC = MODELS[NAME]
 def model() -> SSD:
     """Fresh weights whose scores lie around one half."""
     torch.manual_seed(0)
-    model = create_model(NAME, 2)
+    model = create_model(NAME, 3)
     for head in model.class_heads:
         torch.nn.init.normal_(head.predict.bias, std=0.5)
     return model
@@ -76,6 +76,18 @@ def test_a_batch_says_what_its_frames_say_alone(detector: SsdDetector) -> None:
         np.testing.assert_allclose(alone.scores, together.scores, atol=1e-4)
 
 
+def test_images_shared_out_over_threads_say_the_same(
+    model: SSD, detector: SsdDetector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    shared_out = SsdDetector(model, SPEC, ["cat", "dog"], score_threshold=0.6)
+    monkeypatch.undo()
+    for count in (1, 2, 3, 7):
+        frames = [noise(60 + 10 * index, 90) for index in range(count)]
+        for ours, expected in zip(shared_out.detect(frames), detector.detect(frames), strict=True):
+            np.testing.assert_allclose(ours.scores, expected.scores, atol=1e-4)
+
+
 def test_results_do_not_change_with_the_next_call(detector: SsdDetector) -> None:
     (first,) = detector.detect([noise(90, 160)])
     boxes, scores = first.boxes.copy(), first.scores.copy()
@@ -88,8 +100,9 @@ def test_no_frames(detector: SsdDetector) -> None:
     assert detector.detect([]) == []
 
 
-def test_nothing_above_the_threshold(model: SSD) -> None:
-    detector = SsdDetector(model, SPEC, ["cat", "dog"], score_threshold=0.9999)
+@pytest.mark.parametrize("threshold", [0.9999, 1.0])
+def test_nothing_above_the_threshold(model: SSD, threshold: float) -> None:
+    detector = SsdDetector(model, SPEC, ["cat", "dog"], score_threshold=threshold)
     (found,) = detector.detect([noise(90, 160)])
     assert len(found) == 0
     assert found.boxes.shape == (0, 4)

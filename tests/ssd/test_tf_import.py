@@ -68,7 +68,7 @@ def test_box_heads_are_reordered_from_y_first_to_x_first(graph: Any, person_mode
 
 
 def test_every_parameter_is_filled(person_model: SSD) -> None:
-    assert person_model.num_classes == 1
+    assert person_model.num_foreground == 1
     assert not person_model.training
     for name, value in person_model.state_dict().items():
         if value.is_floating_point():

@@ -20,7 +20,7 @@ NAME = "ssdlite300_mobilenet_v2"
 @pytest.fixture(scope="module")
 def model() -> SSD:
     torch.manual_seed(0)
-    return create_model(NAME, 2)
+    return create_model(NAME, 3)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def rewrite(path: Path, change: dict[str, torch.Tensor | None], **metadata: str)
 @lru_cache
 def untouched_model(classes: int) -> SSD:
     """A model without weights, on which every load must fail."""
-    model = create_model(NAME, classes)
+    model = create_model(NAME, 1 + classes)
     for parameter in model.parameters():
         torch.nn.init.zeros_(parameter)
     return model
@@ -68,7 +68,7 @@ def refusal(path: Path, classes: int = 2) -> str:
 def test_what_goes_in_comes_out(model: SSD, path: Path) -> None:
     info = read_weights_info(path)
     assert (info.model_name, info.class_names) == (NAME, ("cat", "dog"))
-    other = create_model(NAME, 2)
+    other = create_model(NAME, 3)
     load_weights(path, other, NAME)
     for key, value in model.state_dict().items():
         assert torch.equal(other.state_dict()[key], value)
