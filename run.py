@@ -167,9 +167,8 @@ def _watch(config: Config) -> int:
         raise UsageError("nothing to watch: name a video file or a folder of pictures")
     addresses, source_ids = [item.source for item in config.sources], config.source_ids()
     ledger = Ledger(source_ids)
-    decode_threads = max(1, (os.cpu_count() or 1) // len(source_ids))
     sources = [
-        open_source(address, source_id, clock, partial(ledger.skipped, source_id), decode_threads)
+        open_source(address, source_id, clock, partial(ledger.skipped, source_id))
         for address, source_id in zip(addresses, source_ids, strict=True)
     ]
     sinks = open_outputs(source_ids, addresses, config.record, config.detections, config.events)

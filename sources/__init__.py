@@ -21,7 +21,6 @@ def open_source(
     source_id: str,
     clock: Clock,
     on_skip: Callable[[str], None],
-    decode_threads: int = 1,
 ) -> Source:
     """Open what `address` names: a video file or a folder of pictures.
 
@@ -36,4 +35,4 @@ def open_source(
     path = Path(os.path.expanduser(address))  # the method raises for an unknown user
     if os.path.isdir(path):  # the method raises for a name that is too long
         return ImageFolder(path, source_id, clock, on_skip)
-    return FileSource(path, source_id, clock, on_skip, decode_threads)
+    return FileSource(path, source_id, clock, on_skip)

@@ -38,7 +38,6 @@ class FileSource:
         source_id: its name in results.
         clock: stamps the frames.
         on_skip: told the reason for each frame that could not be decoded.
-        decode_threads: how many threads decode.
     Raises:
         SourceError: the file is missing, is no video, or has no video stream.
     """
@@ -51,14 +50,12 @@ class FileSource:
         source_id: str,
         clock: Clock,
         on_skip: Callable[[str], None],
-        decode_threads: int = 1,
     ) -> None:
         self.source_id = source_id
         self._path = path
         self._clock = clock
         self._on_skip = on_skip
-        self._decode_threads = decode_threads
-        with self._opened() as (_, stream):
+        with open_video(path) as (_, stream):
             self.frame_count = _declared_frames(stream)
 
     def frames(self, stop: threading.Event) -> Generator[Frame, None, None]:
@@ -68,7 +65,7 @@ class FileSource:
             SourceError: the file ended early or nothing in it could be decoded.
         """
         make, index, delivered, end_s = PictureMaker(), 0, 0, 0.0
-        with self._opened() as (container, stream):
+        with open_video(self._path) as (container, stream):
             start_s = float((stream.start_time or 0) * (stream.time_base or 0))
             for decoded in self._decoded(container, stream):
                 if stop.is_set():
@@ -97,14 +94,6 @@ class FileSource:
                 f"{self._path}: ends after {end_s:.1f} of {declared_s:.1f} s; "
                 f"the file is truncated or damaged ({delivered} frames were read)"
             )
-
-    @contextmanager
-    def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
-        with open_video(self._path) as (container, stream):
-            # Frame threads share out whole frames; slices would not help most files.
-            stream.thread_type = "FRAME"
-            stream.codec_context.thread_count = self._decode_threads
-            yield container, stream
 
     def _decoded(
         self, container: InputContainer, stream: VideoStream
@@ -157,6 +146,9 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
                 f"at most {MAX_PIXELS} pixels are accepted"
             )
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        # With more threads PyAV loses, uncounted, what fails while the decoder is flushed. Sources
+        # have a thread each, and the detector needs the other cores.
+        stream.codec_context.thread_count = 1
         yield container, stream
 
 
