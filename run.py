@@ -19,6 +19,7 @@ from rich.live import Live
 
 from pipeline.config import Config, Engine, LogFormat, Precision, load_config
 from pipeline.errors import PipelineError, SinkError, SourceError, UsageError, WatchlineError
+from pipeline.interrupts import Interrupts, terminable
 
 if TYPE_CHECKING:
     from pipeline.clock import Clock
@@ -149,20 +150,45 @@ def import_model(
 
 
 def _watch(config: Config) -> int:
-    """Run a pipeline as configured and return the exit code."""
+    """Run a pipeline as configured, sum it up and return the exit code."""
     # What takes seconds to import is imported when it is needed, so that --help is quick.
     from pipeline.clock import SystemClock
-    from pipeline.console import download_bar, summary_table
-    from pipeline.graph import Pipeline
-    from pipeline.ledger import Ledger
+    from pipeline.console import summary_table
     from pipeline.log import set_up_logging
-    from pipeline.models import load_detector
     from pipeline.summary import summarise
-    from sinks.outputs import open_outputs
-    from sources import open_source
 
     errors, clock = Console(stderr=True), SystemClock()
     set_up_logging(config.log_format, errors)
+    pipeline, sinks = _build(config, clock, errors)
+    started_s, failure, exit_code = clock.monotonic(), None, 0
+    try:
+        exit_code = _run(pipeline, sinks, clock, config.duration, None if config.quiet else errors)
+    except (PipelineError, SinkError) as error:
+        failure = error
+    summary = summarise(pipeline, clock.monotonic() - started_s)
+    files = {name: sink.files for name, sink in sinks.items()}
+    if config.quiet:
+        print(json.dumps(summary))
+    else:
+        Console().print(summary_table(summary, files), soft_wrap=True)
+    if failure is not None:
+        partial_files = ", ".join(str(path) for paths in files.values() for path in paths)
+        ends_early = f"; ends early: {partial_files}" if partial_files else ""
+        raise type(failure)(f"{failure}{ends_early}") from failure
+    return exit_code
+
+
+def _build(
+    config: Config, clock: Clock, errors: Console
+) -> tuple[Pipeline, Mapping[str, FileSink]]:
+    """Open what a configuration names; touches no output, and leaves no trace of a fault."""
+    from pipeline.console import download_bar
+    from pipeline.graph import Pipeline
+    from pipeline.ledger import Ledger
+    from pipeline.models import load_detector
+    from sinks.outputs import open_outputs
+    from sources import open_source
+
     if not config.sources:
         raise UsageError("nothing to watch: name a video file or a folder of pictures")
     addresses, source_ids = [item.source for item in config.sources], config.source_ids()
@@ -192,20 +218,9 @@ def _watch(config: Config) -> int:
         lane_capacity=config.batch.lane,
         max_frames=config.max_frames,
     )
-    started_s, failure, exit_code = clock.monotonic(), None, 0
-    try:
-        exit_code = _run(pipeline, sinks, clock, config.duration, None if config.quiet else errors)
-    except (PipelineError, SinkError) as error:
-        failure = error
-    summary = summarise(pipeline, clock.monotonic() - started_s)
-    if config.quiet:
-        print(json.dumps(summary))
-    else:
-        files = {name: sink.files for name, sink in sinks.items()}
-        Console().print(summary_table(summary, files), soft_wrap=True)
-    if failure is not None:
-        raise failure
-    return exit_code
+    for sink in sinks.values():  # last, as it makes folders
+        sink.prepare()
+    return pipeline, sinks
 
 
 def _run(
@@ -217,10 +232,7 @@ def _run(
 ) -> int:
     """Run a pipeline to its end, drawn on the console if it is a terminal; the exit code."""
     from pipeline.console import live_table
-    from pipeline.interrupts import Interrupts
 
-    for sink in sinks.values():
-        sink.prepare()
     started_s = clock.monotonic()
     # Left in the order: the threads end, the view goes, the files are finished.
     with Interrupts(clock) as interrupts, ExitStack() as entered:
@@ -246,9 +258,10 @@ def main() -> None:
     if isinstance(sys.stdout, TextIOWrapper):  # file names need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = app(standalone_mode=False)
+        with terminable():
+            code = app(standalone_mode=False)
     except typer.TyperException as error:
-        code = _complain(error.format_message(), error.exit_code)
+        code = _complain(error.format_message().replace("Value error, ", ""), error.exit_code)
     except WatchlineError as error:
         _show_traceback()
         code = _complain(str(error), error.exit_code)
@@ -267,7 +280,7 @@ def _show_traceback() -> None:
 
 
 def _complain(message: str, exit_code: int) -> int:
-    line = " ".join(message.split()).replace("Value error, ", "")
+    line = " ".join(message.splitlines()).strip()
     if line:  # the help that a command without arguments prints comes as an empty error
         print(f"watchline: {line}", file=sys.stderr)
     return exit_code

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    field_validator,
+)
 
 from pipeline.errors import ConfigError, UsageError
 
@@ -22,7 +31,7 @@ _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 _MAX_SHOWN = 100
 """Characters of a wrong value that an error message repeats."""
-_MESSAGES = {"model_type": "must hold 'key: value' lines", "path_type": "must be a path"}
+_MESSAGES = {"model_type": "must hold 'key: value' lines"}
 """Words for errors of pydantic whose own would speak of Python."""
 
 
@@ -37,6 +46,20 @@ def _between(low: float, high: float) -> tuple[AfterValidator, Any]:
     return AfterValidator(check), Field(json_schema_extra={"minimum": low, "maximum": high})
 
 
+def _address(value: object) -> str:
+    """The name of a file, which need not be UTF-8, with `~` expanded; or a URL."""
+    if not isinstance(value, str | Path) or value == "":
+        raise ValueError("must be a path")
+    address = str(value)
+    if b"\0" in os.fsencode(address):
+        raise ValueError("must not hold zero bytes")
+    return os.path.expanduser(address)
+
+
+def _path(value: object) -> Path:
+    return Path(_address(value))
+
+
 _SCORE = _between(0, 1)
 _BATCH_SIZE = _between(1, 256)
 _WAIT_S = _between(0, 10)
@@ -44,6 +67,8 @@ _LANE = _between(1, 1024)
 _DURATION_S = _between(0.1, 31_536_000)
 _MAX_FRAMES = _between(1, 10**12)
 
+Address = Annotated[str, PlainValidator(_address)]
+FilePath = Annotated[Path, PlainValidator(_path)]
 Score = Annotated[float, *_SCORE]
 Engine = Literal["auto", "torch"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -51,13 +76,13 @@ LogFormat = Literal["text", "json"]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SourceConfig(_Strict):
     """One source."""
 
-    source: str = Field(min_length=1)
+    source: Address
     """A video file or a folder of pictures."""
     id: str | None = Field(default=None, max_length=MAX_ID_LENGTH)
     """Its name in results and file names; made from the address if not given."""
@@ -86,15 +111,16 @@ class Config(_Strict):
 
     sources: list[SourceConfig] = Field(default_factory=list)
     model: str = "person"
-    weights: Path | None = None
+    weights: FilePath | None = None
     device: str = "auto"
     engine: Engine = "auto"
+    """What runs the model; so far "auto" is torch."""
     precision: Precision = "auto"
     score: Score = 0.5
     batch: BatchConfig = BatchConfig()
-    record: Path | None = None
-    detections: Path | None = None
-    events: Path | None = None
+    record: FilePath | None = None
+    detections: FilePath | None = None
+    events: FilePath | None = None
     duration: Annotated[float, *_DURATION_S] | None = None
     max_frames: Annotated[int, *_MAX_FRAMES] | None = None
     quiet: bool = False

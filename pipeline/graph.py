@@ -76,7 +76,7 @@ class Pipeline(Runner):
         def count_drop(frame: Frame, reason: DropReason) -> None:
             ledger.dropped(frame.source_id, "queue", reason)
 
-        frames: Channel[Frame] = Channel("frames", count_drop)
+        self._frames = frames = Channel[Frame]("frames", count_drop)
         outlets: dict[str, Channel[Result]] = {name: Channel(name) for name in sinks}
         workers = [
             Worker(
@@ -99,6 +99,11 @@ class Pipeline(Runner):
             for name, sink in sinks.items()
         ]
         super().__init__(workers, [frames, *outlets.values()])
+
+    def drop_waiting(self) -> None:
+        """End early: frames that wait for the detector are dropped; results are delivered."""
+        self.stop()
+        self._frames.abort()
 
     def _read(self, source: Source, lane: Lane[Frame]) -> None:
         """Move frames from a source into its lane; a fault of the source ends only the source."""

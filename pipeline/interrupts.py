@@ -1,23 +1,32 @@
-"""Ctrl-C and SIGTERM: the first ends a run cleanly, the second at once."""
+"""Ctrl-C and SIGTERM: the first ends a run cleanly, the second sooner, the third at once."""
 
 from __future__ import annotations
 
+import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from pipeline.clock import Clock
-from pipeline.runner import Runner
+
+if TYPE_CHECKING:
+    from pipeline.graph import Pipeline
 
 DRAIN_S = 5.0
 """How long a run may work off what was captured, once it was asked to end."""
+FORCE_S = 10.0
+"""How long it may take in all; then a sink hangs, and the program ends without it."""
+
+_FORCED = b"watchline: ended by force; output files may be cut short\n"
 
 
 class Interrupts:
-    """Notes signals while it is entered; `obey` lets a runner follow them.
+    """Notes signals while it is entered; `obey` lets a pipeline follow them.
 
     The handler only notes: it interrupts the main thread anywhere, and would deadlock if it took a
-    lock that the main thread holds.
+    lock that the main thread holds. A third signal ends even a program that hangs.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -33,24 +42,26 @@ class Interrupts:
         """128 + the first signal: 130 for Ctrl-C, 143 for SIGTERM; 0 when there was none."""
         return 128 + self._noted[0] if self._noted else 0
 
-    def obey(self, runner: Runner) -> None:
-        """Stop the runner after a first signal; abort it after a second, or when it drains long."""
+    def obey(self, pipeline: Pipeline) -> None:
+        """Stop after a first signal; drop what waits after a second, or after `DRAIN_S`.
+
+        A run that has not ended after `FORCE_S` is left behind: the process ends.
+        """
         if not self._noted:
             return
-        runner.stop()
-        if len(self._noted) > 1 or self._clock.monotonic() - self._first_s > DRAIN_S:
-            runner.abort()
+        pipeline.stop()
+        waited_s = self._clock.monotonic() - self._first_s
+        if len(self._noted) > 1 or waited_s > DRAIN_S:
+            pipeline.drop_waiting()
+        if waited_s > FORCE_S:
+            force_exit(self.exit_code)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if not self._noted:
             self._first_s = self._clock.monotonic()
         self._noted.append(number)
-        if len(self._noted) > 1:  # a third one must end even a program that hangs
-            self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+        if len(self._noted) > 2:
+            force_exit(self.exit_code)
 
     def __enter__(self) -> Self:
         for number in self._previous:
@@ -63,4 +74,25 @@ class Interrupts:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._restore()
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+
+def force_exit(code: int) -> NoReturn:
+    """End the process without waiting for anything; output files may be cut short."""
+    os.write(2, _FORCED)
+    os._exit(code)
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM end the program through its clean-up, with exit code 143."""
+
+    def end(number: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    previous = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

@@ -69,14 +69,16 @@ def pull_weights(name: str, progress: fetch.Progress) -> Path:
         raise ModelError(f"unknown model {name!r}; known are: {', '.join(_known_names())}")
     path = _weights_path(name)
     digest_path = path.with_suffix(".sha256")
-    if path.is_file() and digest_path.is_file():
-        expected = digest_path.read_text(errors="replace").strip()
-        if fetch.sha256_of(path) == expected:
-            return path
-    graph = fetch.fetch(_GRAPHS[name], progress)
-    model = import_frozen_graph(graph)
-    save_weights(path, model, PRETRAINED[name].model, PRETRAINED[name].class_names)
-    digest_path.write_text(fetch.sha256_of(path) + "\n")
+    try:
+        if path.is_file() and digest_path.is_file():
+            expected = digest_path.read_text(errors="replace").strip()
+            if fetch.sha256_of(path) == expected:
+                return path
+        model = import_frozen_graph(fetch.fetch(_GRAPHS[name], progress))
+        save_weights(path, model, PRETRAINED[name].model, PRETRAINED[name].class_names)
+        digest_path.write_text(fetch.sha256_of(path) + "\n")
+    except OSError as error:
+        raise ModelError(f"{path.parent}: cannot use the cache: {error.strerror}") from error
     return path
 
 

@@ -71,7 +71,7 @@ class Runner:
         self.stopping.set()
 
     def abort(self) -> None:
-        """End at once; what is between the stages is dropped."""
+        """End at once, after a failure; what is between the stages is dropped."""
         self.stopping.set()
         for channel in self._channels:
             channel.abort()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,9 +45,10 @@ class JsonLines:
         self.prepare()
         try:
             # Unbuffered, so that each line is one write: a reader never sees half a line.
-            self._file = self._path.open("wb", buffering=0)
+            self._file = open(self._path, "wb", buffering=0, opener=_open_at_once)
         except OSError as error:
-            raise ConfigError(f"{self._path}: cannot be written: {error.strerror}") from error
+            why = "nobody reads from it" if error.errno == errno.ENXIO else error.strerror
+            raise ConfigError(f"{self._path}: cannot be written: {why}") from error
         return self
 
     def write(self, result: Result) -> None:
@@ -132,3 +135,12 @@ def _event_record(event: Event) -> Record:
 
 def _seconds(value: float | None) -> float | None:
     return None if value is None else round(value, 6)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file; a FIFO that nobody reads is an error, where it would be waited for for ever."""
+    if not hasattr(os, "O_NONBLOCK"):  # Windows, which has no FIFOs among its files
+        return os.open(path, flags, 0o666)
+    descriptor = os.open(path, flags | os.O_NONBLOCK, 0o666)
+    os.set_blocking(descriptor, True)
+    return descriptor

@@ -38,3 +38,18 @@ def prepare_file(path: Path) -> None:
         prepare_folder(path.parent)
     elif not os.access(path, os.W_OK):
         raise ConfigError(f"{path}: may not be overwritten; choose another file")
+
+
+def remove_old_file(path: Path) -> None:
+    """Remove what another run left; links stay, to be written through, and so do devices.
+
+    Raises:
+        ConfigError: it cannot be removed.
+    """
+    try:
+        if os.path.isfile(path):
+            os.unlink(os.path.realpath(path))
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be replaced: {error.strerror}; choose another file"
+        ) from error

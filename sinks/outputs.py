@@ -45,7 +45,7 @@ def open_outputs(
 
     Args:
         source_ids: the sources of the run.
-        addresses: where they come from, which no output may overwrite.
+        addresses: where they come from; no output may overwrite one, or a file in a folder.
         record: an mp4 file, or a folder for a file a source.
         detections: a JSON lines file, a line a frame.
         events: a JSON lines file, a line an event.
@@ -55,7 +55,7 @@ def open_outputs(
     """
     recordings = {} if record is None else recording_paths(record, source_ids)
     files = [path for path in (*recordings.values(), detections, events) if path is not None]
-    _check_distinct(files, [Path(os.path.expanduser(address)) for address in addresses])
+    _check_distinct(files, [Path(address) for address in addresses])
     sinks: dict[str, FileSink] = {}
     if recordings:
         sinks["record"] = VideoRecorder(recordings)
@@ -84,14 +84,24 @@ def recording_paths(record: Path, source_ids: Sequence[str]) -> dict[str, Path]:
     return {source_id: record / f"{source_id}.mp4" for source_id in source_ids}
 
 
-def _check_distinct(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
+def _check_distinct(outputs: Iterable[Path], inputs: Sequence[Path]) -> None:
     """Make sure that no output overwrites an input or another output."""
-    taken = {_identity(path): "a source" for path in inputs}
+    pictures = (picture for path in inputs for picture in _entries(path))
+    taken = {_identity(path): "in a source folder" for path in pictures}
+    taken |= {_identity(path): "a source" for path in inputs}
     for path in outputs:
         identity = _identity(path)
         if identity in taken:
             raise ConfigError(f"{path}: is already {taken[identity]}; choose another output file")
         taken[identity] = "another output"
+
+
+def _entries(path: Path) -> list[Path]:
+    """What is in a source folder; in any other source there is nothing."""
+    try:
+        return list(path.iterdir())
+    except OSError:
+        return []
 
 
 def _identity(path: Path) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -17,7 +18,7 @@ from av.video.reformatter import ColorRange
 from pipeline.errors import ConfigError, SinkError
 from pipeline.picture import Matrix, Picture, Plane
 from pipeline.types import Frame, Result
-from sinks.output import prepare_file
+from sinks.output import prepare_file, remove_old_file
 
 TIME_BASE = Fraction(1, 90_000)
 MAX_GAP_S = 3600.0
@@ -44,10 +45,11 @@ _LIBAV_ERRORS = (av.error.FFmpegError, OSError)
 class VideoRecorder:
     """Records the annotated frames of each source to a file of its own.
 
-    A source whose picture size changes goes on in a new file with `-2`, `-3` ... in its name.
+    A source whose pictures change in size, range or matrix goes on in a new file with `-2`, `-3`
+    ... in its name, the first that is not there yet.
 
     Args:
-        paths: the file for each source id; its folder is created.
+        paths: the file for each source id, which is replaced; its folder is created.
     """
 
     def __init__(self, paths: Mapping[str, Path]) -> None:
@@ -63,6 +65,8 @@ class VideoRecorder:
 
     def __enter__(self) -> Self:
         self.prepare()
+        for path in self._paths.values():
+            remove_old_file(path)
         return self
 
     def write(self, result: Result) -> None:
@@ -73,7 +77,7 @@ class VideoRecorder:
         """
         frame = result.frame
         writer = self._writers.get(frame.source_id)
-        if writer is None or writer.size != frame.size:
+        if writer is None or writer.format != _format(frame.picture):
             writer = self._next_writer(frame, writer)
         writer.write(result.annotated(), frame)
 
@@ -86,12 +90,12 @@ class VideoRecorder:
         return writer
 
     def _next_path(self, first: Path) -> Path:
-        """The source's own path, and then those with a number that no file of this run has."""
+        """The source's own path, and then those with a number that no file has or will have."""
         if first not in self.files:
             return first
         taken = {*self.files, *self._paths.values()}
         numbered = (first.with_stem(f"{first.stem}-{number}") for number in count(2))
-        return next(path for path in numbered if path not in taken)
+        return next(path for path in numbered if path not in taken and not os.path.lexists(path))
 
     def __exit__(
         self,
@@ -105,23 +109,23 @@ class VideoRecorder:
                 writer.close()
             except SinkError as error:
                 errors.append(error)
-        if errors:
+        if errors and exc is None:  # else the first error is on its way already
             raise errors[0]
 
 
 class VideoWriter:
-    """One H.264 file of pictures of one size.
+    """One H.264 file of pictures of one size, range and matrix.
 
     Args:
         path: the file, overwritten.
-        like: a picture of the size and colour of those to come.
+        like: a picture of the size, range and matrix of those to come.
     Raises:
         ConfigError: the file cannot be created.
     """
 
     def __init__(self, path: Path, like: Picture) -> None:
         self.path = path
-        self.size = like.size
+        self.format = _format(like)
         height, width = (value + value % 2 for value in like.size)  # 4:2:0 video has even sides
         try:
             self._container = av.open(f"file:{path}", "w", "mp4", options=_CONTAINER_OPTIONS)
@@ -199,6 +203,11 @@ class VideoWriter:
         else:
             step_s = frame.captured_s - previous[1]
         return min(max(0.0, step_s), MAX_GAP_S)
+
+
+def _format(picture: Picture) -> tuple[tuple[int, int], bool, Matrix]:
+    """What all pictures of a file share."""
+    return picture.size, picture.full_range, picture.matrix
 
 
 def _copy_plane(plane: Plane, target: av.video.plane.VideoPlane) -> None:

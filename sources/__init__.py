@@ -32,7 +32,7 @@ def open_source(
         raise SourceError(
             f"{scheme}:// sources are not supported yet; give a video file or a folder of pictures"
         )
-    path = Path(os.path.expanduser(address))  # the method raises for an unknown user
+    path = Path(address)
     if os.path.isdir(path):  # the method raises for a name that is too long
         return ImageFolder(path, source_id, clock, on_skip)
     return FileSource(path, source_id, clock, on_skip)

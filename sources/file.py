@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
-from av.stream import Disposition
+from av.format import Flags
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from pipeline.clock import Clock
@@ -55,8 +57,8 @@ class FileSource:
         self._path = path
         self._clock = clock
         self._on_skip = on_skip
-        with open_video(path) as (_, stream):
-            self.frame_count = _declared_frames(stream)
+        with open_video(path) as (container, stream):
+            self.frame_count = _declared_frames(container, stream)
 
     def frames(self, stop: threading.Event) -> Generator[Frame, None, None]:
         """Yield every frame that can be decoded, in order.
@@ -64,17 +66,18 @@ class FileSource:
         Raises:
             SourceError: the file ended early or nothing in it could be decoded.
         """
-        make, index, delivered, end_s = PictureMaker(), 0, 0, 0.0
+        make, index, delivered = PictureMaker(), 0, 0
+        ends_s: dict[int, float] = defaultdict(float)
         with open_video(self._path) as (container, stream):
-            start_s = float((stream.start_time or 0) * (stream.time_base or 0))
-            for decoded in self._decoded(container, stream):
+            start_s = _start_s(stream)
+            for decoded in self._decoded(container, stream, ends_s):
                 if stop.is_set():
                     return
                 if decoded is None or decoded.is_corrupt:
                     self._on_skip("corrupt")
                 else:
                     pts_s = None if decoded.time is None else decoded.time - start_s
-                    end_s = max(end_s, (pts_s or 0.0) + _duration_s(decoded))
+                    ends_s[stream.index] = max(ends_s[stream.index], _end_s(decoded))
                     delivered += 1
                     yield Frame(
                         self.source_id,
@@ -85,26 +88,33 @@ class FileSource:
                         make.picture(decoded),
                     )
                 index += 1
-            declared_s = _declared_duration_s(container, stream)
+            shortfall = _shortfall(container, stream, ends_s)
             codec = stream.codec_context.name
         if delivered == 0:
             raise SourceError(f"{self._path}: no frame of its {codec} video can be decoded")
-        if declared_s is not None and end_s < declared_s - SHORTFALL_S:
+        if shortfall is not None:
+            end_s, declared_s = shortfall
             raise SourceError(
                 f"{self._path}: ends after {end_s:.1f} of {declared_s:.1f} s; "
                 f"the file is truncated or damaged ({delivered} frames were read)"
             )
 
     def _decoded(
-        self, container: InputContainer, stream: VideoStream
+        self, container: InputContainer, stream: VideoStream, ends_s: dict[int, float]
     ) -> Iterator[av.VideoFrame | None]:
-        """Yield decoded frames; None for a packet that cannot be decoded."""
+        """Yield decoded frames; None for a packet that cannot be decoded.
+
+        Notes in `ends_s` where the other streams end, by index.
+        """
         try:
-            for packet in container.demux(stream):
+            for packet in container.demux():
+                if packet.stream_index != stream.index:
+                    ends_s[packet.stream_index] = max(ends_s[packet.stream_index], _end_s(packet))
+                    continue
                 if packet.size == 0 and packet.dts is not None:
                     continue  # would flush the decoder in mid-stream; the true end has no dts
                 try:
-                    yield from packet.decode()
+                    yield from stream.decode(packet)
                 except av.error.FFmpegError:
                     yield None
         except av.error.FFmpegError as error:
@@ -118,20 +128,22 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     Raises:
         SourceError: the file is missing, is no video, or has no video stream.
     """
+    if "\0" in str(path):
+        raise SourceError(f"{str(path)!r}: cannot be opened: embedded null byte")
     try:
         if path.stat().st_size == 0:
             raise SourceError(f"{path}: the file is empty")
         # "file:" and the whitelist keep libav from taking the name, or what a playlist names,
-        # for a protocol or another address.
-        container = av.open(f"file:{path}", options={"protocol_whitelist": "file"})
+        # for a protocol or another address. Tags need not be UTF-8.
+        container = av.open(
+            f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace"
+        )
     except FileNotFoundError as error:
         raise SourceError(f"{path}: no such file") from error
     except av.error.InvalidDataError as error:
         raise SourceError(f"{path}: not a video, or cut off before its index") from error
     except (av.error.FFmpegError, OSError) as error:
         raise SourceError(f"{path}: cannot be opened: {error.strerror}") from error
-    except ValueError as error:  # a zero byte, which no file name can hold
-        raise SourceError(f"{str(path)!r}: cannot be opened: {error}") from error
     with container:
         if container.format.name in _TEXT_FORMATS:
             raise SourceError(f"{path}: not a video, but text")
@@ -157,25 +169,47 @@ def _is_cover(stream: VideoStream) -> bool:
     return bool(stream.disposition & Disposition.attached_pic)
 
 
-def _duration_s(frame: av.VideoFrame) -> float:
-    """How long the container says that a frame is shown; 0 when it does not."""
-    return float((frame.duration or 0) * (frame.time_base or 0))
+def _end_s(media: av.VideoFrame | av.Packet[Stream]) -> float:
+    """The time at which a frame or a packet ends; 0 when the container does not say."""
+    start = media.pts if media.pts is not None else media.dts
+    return float(((start or 0) + (media.duration or 0)) * (media.time_base or 0))
 
 
-def _declared_frames(stream: VideoStream) -> int | None:
+def _start_s(stream: VideoStream) -> float:
+    return float((stream.start_time or 0) * (stream.time_base or 0))
+
+
+def _declared_frames(container: InputContainer, stream: VideoStream) -> int | None:
     if stream.frames:
         return stream.frames
+    if _is_raw(container):
+        return None
     if stream.duration and stream.time_base and stream.average_rate:
         return round(stream.duration * stream.time_base * stream.average_rate)
     return None
 
 
-def _declared_duration_s(container: InputContainer, stream: VideoStream) -> float | None:
-    """What the container says of the video's length; None if it says nothing of it alone."""
+def _shortfall(
+    container: InputContainer, stream: VideoStream, ends_s: Mapping[int, float]
+) -> tuple[float, float] | None:
+    """Where a file ends and where it should, if it ends too early.
+
+    Args:
+        container: says how long the video is, or only how long the longest of its streams is.
+        stream: the video.
+        ends_s: where each stream ended, by index.
+    """
+    end_s, declared_s = ends_s[stream.index] - _start_s(stream), 0.0
     if container.format.name == "avi" and stream.frames and stream.average_rate:
-        return float(stream.frames / stream.average_rate)  # its duration is the index's, if cut off
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    if container.duration and len(container.streams) == 1:
-        return container.duration / av.time_base
-    return None
+        declared_s = float(stream.frames / stream.average_rate)  # its duration is the index's
+    elif stream.duration and stream.time_base:
+        declared_s = float(stream.duration * stream.time_base)
+    elif container.duration:
+        end_s, declared_s = max(ends_s.values()), container.duration / av.time_base
+    is_short = not _is_raw(container) and end_s < declared_s - SHORTFALL_S
+    return (end_s, declared_s) if is_short else None
+
+
+def _is_raw(container: InputContainer) -> bool:
+    """Whether a file is bare coded video, whose length libav guesses from its bit rate."""
+    return Flags.no_timestamps in Flags(container.format.flags)

@@ -550,7 +550,8 @@ def test_a_disk_that_fills_up_ends_the_run_with_what_it_has_done(
     outcome = watchline("watch", make_video(frames=50), "--detections", "/dev/full", "--quiet")
     assert outcome.code == 70
     assert complaint(outcome) == (
-        "stage 'detections' failed: /dev/full: cannot be written: No space left on device"
+        "stage 'detections' failed: /dev/full: cannot be written: No space left on device; "
+        "ends early: /dev/full"
     )
     summary = outcome.summary
     assert summary["captured"] == summary["inferred"] + sum(summary["dropped"].values())

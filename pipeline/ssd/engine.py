@@ -112,7 +112,11 @@ class _Line:
 
     @torch.inference_mode()
     def detect(self, frames: Sequence[Frame], threads: int) -> list[Detections]:
-        """Detect with so many threads on the CPU; the setting is the calling thread's own."""
+        """Detect with so many threads on the CPU.
+
+        The setting is the calling thread's, and what threads that have yet to use torch start
+        with; other threads keep theirs.
+        """
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
         if len(frames) > len(self._input):

@@ -187,7 +187,7 @@ class FrozenGraph:
             if isinstance(expected, list):
                 found = list(attr.list.i)
             else:
-                kinds = {bytes: attr.s, bool: attr.b, int: attr.type, float: attr.f}
+                kinds = {bytes: attr.s, bool: attr.b, int: attr.i, float: attr.f}
                 found = kinds[type(expected)]
         if found != expected and not (
             isinstance(expected, float)
@@ -197,15 +197,21 @@ class FrozenGraph:
             raise self.error(f"node {node.name!r} has {key} {found!r}, expected {expected!r}")
 
     def expect_inputs(self, node: Node, *expected: str) -> str:
-        """Refuse the graph unless a node reads these nodes first, Identity nodes aside.
+        """Refuse the graph unless a node reads these nodes and no others, Identity nodes aside.
+
+        Control inputs, whose values are not read, are ignored.
 
         Returns:
             The node's name.
         """
-        found = [self.source(name) for name in node.inputs[: len(expected)]]
+        found = [self.source(name) for name in node.inputs if not name.startswith("^")]
         if found != list(expected):
             raise self.error(f"node {node.name!r} reads {found}, expected {list(expected)}")
         return node.name
+
+    def expect_operation(self, name: str, op: str, *inputs: str) -> str:
+        """Look a node up and refuse the graph unless it reads these nodes; returns its name."""
+        return self.expect_inputs(self.node(name, op), *inputs)
 
 
 def read_frozen_graph(path: Path) -> FrozenGraph:

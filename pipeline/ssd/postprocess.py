@@ -1,7 +1,8 @@
 """From the network's output to detections: scores, decoding, non-maximum suppression.
 
 The same code runs on the CPU and on a GPU, on the whole batch at once: no loop over images or
-classes. Its cost follows the number of candidates, not the number of default boxes.
+classes. Sorting takes in every score as soon as one passes the threshold; the sigmoid, decoding
+and suppression take in the candidates only.
 """
 
 from __future__ import annotations

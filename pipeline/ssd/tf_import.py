@@ -1,9 +1,12 @@
 """Import `ssdlite300_mobilenet_v2` from a frozen graph of TensorFlow's object detection API.
 
-The graph is walked as the model runs, layer by layer. At each layer the wiring, the strides, the
-padding and the constants must be those of our model; what is not weights but decides the result
-(default boxes, box coder, scoring, preprocessing, NMS) is compared too. A graph that differs in
-anything is refused: there is no nearly right import.
+The graph is walked as the model runs, layer by layer. At each layer the operation, its inputs, the
+strides, the padding and the constants must be those of our model. What is not weights but decides
+the result is compared by `tf_checks`: scaling of pixels, box coder, scoring, suppression and
+clipping as the layers are; of the default boxes only the constants they are made from and the order
+of the maps. A graph that differs in any of this is refused. Not compared: the rest of the making of
+default boxes, the counting of images, the loops over them, and what gathers, sorts, measures and
+pads the detections after suppression.
 """
 
 from __future__ import annotations
@@ -41,7 +44,7 @@ def import_frozen_graph(path: Path) -> SSD:
     columns = int(graph.constant(_COLUMNS, np.int32, ()))
     if not 2 <= columns <= 1000:
         raise graph.error(f"node {_COLUMNS!r} claims {columns} logits a box, expected 2 to 1000")
-    check_settings(graph, model_spec(MODEL_NAME))
+    check_settings(graph, model_spec(MODEL_NAME), classes=columns - 1)
     return _Importer(graph, create_model(MODEL_NAME, columns)).run()
 
 
@@ -77,7 +80,7 @@ class _Importer:
             x = self.layer(f"{prefix}.depthwise", f"{scope}/depthwise", x)
             x = self.layer(f"{prefix}.project", f"{scope}/project", x)
             if block.residual:
-                x = self.graph.expect_inputs(self.graph.node(f"{scope}/add", "Add"), x, entry)
+                x = self.graph.expect_operation(f"{scope}/add", "Add", x, entry)
         maps.append(self.layer("backbone.last", f"{_BACKBONE}/Conv_1", x))
         return maps
 
@@ -99,8 +102,9 @@ class _Importer:
             boxes.append(self.reshape(f"{scope}/Reshape", y, [-1, 1, 4]))
             y = self.head(f"class_heads.{index}", f"{scope}/ClassPredictor", x)
             classes.append(self.reshape(f"{scope}/Reshape_1", y, [-1, self.model.num_classes]))
-        self.graph.expect_inputs(self.graph.node("concat", "ConcatV2"), *boxes)
-        self.graph.expect_inputs(self.graph.node("concat_1", "ConcatV2"), *classes)
+        for name, rows in {"concat": boxes, "concat_1": classes}.items():
+            self.graph.expect_constant(f"{name}/axis", np.int32(1))
+            self.graph.expect_operation(name, "ConcatV2", *rows, f"{name}/axis")
 
     def layer(self, prefix: str, scope: str, x: str) -> str:
         """One `layers.ConvBN`: convolution, batch norm, perhaps ReLU6."""
@@ -108,7 +112,7 @@ class _Importer:
         x = self.convolution(f"{prefix}.0", scope, layers[0], x)
         x = self.batch_norm(f"{prefix}.1", f"{scope}/BatchNorm", layers[1], x)
         if len(layers) == 3:
-            x = self.graph.expect_inputs(self.graph.node(f"{scope}/Relu6", "Relu6"), x)
+            x = self.graph.expect_operation(f"{scope}/Relu6", "Relu6", x)
         return x
 
     def convolution(self, prefix: str, scope: str, conv: nn.Conv2d, x: str) -> str:
@@ -153,12 +157,15 @@ class _Importer:
         if prefix.startswith("box_heads"):
             for name in (f"{prefix}.predict.weight", f"{prefix}.predict.bias"):
                 self.state[name] = _to_xy_order(self.state[name])
-        return self.graph.expect_inputs(self.graph.node(f"{scope}/BiasAdd", "BiasAdd"), x, biases)
+        return self.graph.expect_operation(f"{scope}/BiasAdd", "BiasAdd", x, biases)
 
     def reshape(self, name: str, x: str, shape: Sequence[int]) -> str:
-        for axis, size in enumerate(shape, start=1):
-            self.graph.expect_constant(f"{name}/shape/{axis}", np.int32(size))
-        return self.graph.expect_inputs(self.graph.node(name, "Reshape"), x)
+        sizes = [f"{name}/shape/{axis}" for axis in range(1, len(shape) + 1)]
+        for constant, size in zip(sizes, shape, strict=True):
+            self.graph.expect_constant(constant, np.int32(size))
+        images = name.replace("Reshape", "strided_slice")
+        sizes_of_all = self.graph.expect_operation(f"{name}/shape", "Pack", images, *sizes)
+        return self.graph.expect_operation(name, "Reshape", x, sizes_of_all)
 
     def variable(self, name: str, shape: tuple[int, ...]) -> Array:
         values = self.graph.constant(name, np.float32, shape)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,20 @@ def in_thread(target: Callable[[], object]) -> threading.Thread:
     thread = threading.Thread(target=target)
     thread.start()
     return thread
+
+
+def waiting(channel: Channel[Any], monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """An event that is set once a thread is about to wait for the channel to change."""
+    event = threading.Event()
+    wait_for = channel._changed.wait_for
+
+    def noted(predicate: Callable[[], object], timeout: float | None = None) -> object:
+        if not predicate():
+            event.set()  # the channel's lock is held until the wait begins
+        return wait_for(predicate, timeout)
+
+    monkeypatch.setattr(channel._changed, "wait_for", noted)
+    return event
 
 
 def test_items_come_out_in_order_and_the_end_after_the_last() -> None:
@@ -60,11 +75,11 @@ def test_a_full_dropping_lane_drops_its_own_oldest_and_says_so() -> None:
     assert sorted(channel) == [3, 4, 100]
 
 
-def test_a_full_blocking_lane_waits_for_the_reader() -> None:
+def test_a_full_blocking_lane_waits_for_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     channel: Channel[int] = Channel("c")
     lane = channel.open_lane(1)
     lane.put(1)
-    passed = threading.Event()
+    waits, passed = waiting(channel, monkeypatch), threading.Event()
 
     def put_second() -> None:
         lane.put(2)
@@ -72,13 +87,16 @@ def test_a_full_blocking_lane_waits_for_the_reader() -> None:
         lane.close()
 
     thread = in_thread(put_second)
+    assert waits.wait(5)
     assert not passed.is_set()
     assert list(channel) == [1, 2]
     assert passed.wait(5)
     thread.join()
 
 
-def test_abort_ends_a_waiting_reader_and_a_waiting_writer() -> None:
+def test_abort_ends_a_waiting_reader_and_a_waiting_writer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     empty: Channel[int] = Channel("empty")
     empty.open_lane(1)
     full: Channel[int] = Channel("full")
@@ -96,7 +114,9 @@ def test_abort_ends_a_waiting_reader_and_a_waiting_writer() -> None:
             lane.put(2)
         ended.append("writer")
 
+    all_wait = [waiting(channel, monkeypatch) for channel in (empty, full)]
     threads = [in_thread(read), in_thread(write)]
+    assert all(waits.wait(5) for waits in all_wait)
     empty.abort()
     full.abort()
     for thread in threads:
@@ -104,13 +124,15 @@ def test_abort_ends_a_waiting_reader_and_a_waiting_writer() -> None:
     assert sorted(ended) == ["reader", "writer"]
 
 
-def test_abort_accounts_for_what_was_inside_in_hand_and_put_later() -> None:
+def test_abort_accounts_for_what_was_inside_in_hand_and_put_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     dropped: list[tuple[int, str]] = []
     channel: Channel[int] = Channel("c", lambda item, reason: dropped.append((item, reason)))
     lane = channel.open_lane(4)
     lane.put(1)
     batches = channel.batches(size=4, max_wait_s=60)
-    failed = threading.Event()
+    waits, failed = waiting(channel, monkeypatch), threading.Event()
 
     def read() -> None:  # takes 1 and waits for more to fill its batch
         with pytest.raises(Aborted):
@@ -118,6 +140,7 @@ def test_abort_accounts_for_what_was_inside_in_hand_and_put_later() -> None:
         failed.set()
 
     thread = in_thread(read)
+    assert waits.wait(5)
     channel.abort()
     assert failed.wait(5)
     thread.join()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,26 @@ def test_a_plain_name_is_text(load, name: str) -> None:
     assert load(f"sources: [{name}]").sources[0].source == name
 
 
+@pytest.mark.parametrize(
+    ("address", "path"),
+    [
+        ("~/a", "/home/me/a"),
+        ("a/~/b", "a/~/b"),
+        ("~nobody-of-this-name/a", "~nobody-of-this-name/a"),
+        (os.fsdecode(b"caf\xe9.avi"), os.fsdecode(b"caf\xe9.avi")),
+        ("RTSP://host/~/a", "RTSP://host/~/a"),
+    ],
+)
+def test_a_tilde_is_the_home_folder_and_names_need_not_be_utf8(
+    load, monkeypatch: pytest.MonkeyPatch, address: str, path: str
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    names = ("record", "detections", "events", "weights")
+    config = load(sources=[address], **{name: Path(address) for name in names})
+    assert config.sources[0].source == path
+    assert [getattr(config, name) for name in names] == [Path(path)] * 4
+
+
 # Faults, each with where it is and what would be right.
 
 
@@ -136,10 +157,15 @@ def test_an_unknown_key_is_named_with_its_path_and_a_hint(
         ("score: -0.1", "score: must be between 0 and 1, got -0.1"),
         ("score: .nan", "score: input should be a finite number, got nan"),
         ("batch: {size: 0}", "batch.size: must be between 1 and 256, got 0"),
-        ("batch: {size: 1.5}", "batch.size: input should be a valid integer, got a number with"),
+        ("batch: {size: 1.5}", "batch.size: input should be a valid integer, got 1.5"),
         ("batch: {max_wait_s: 11}", "batch.max_wait_s: must be between 0 and 10, got 11"),
         ("batch: {lane: 1025}", "batch.lane: must be between 1 and 1024, got 1025"),
         ("duration: 0", "duration: must be between 0.1 and 31536000, got 0"),
+        ("max_frames: yes", "max_frames: input should be a valid integer, got True"),
+        ("max_frames: '3'", "max_frames: input should be a valid integer, got '3'"),
+        ("max_frames: 2.0", "max_frames: input should be a valid integer, got 2.0"),
+        ("score: true", "score: input should be a valid number, got True"),
+        ("quiet: 1", "quiet: input should be a valid boolean, got 1"),
         ("max_frames: 0", "max_frames: must be between 1 and 1000000000000, got 0"),
         ("device: gpu", "device: must be auto, cpu, cuda or cuda:N, got 'gpu'"),
         ("engine: tpu", "engine: input should be 'auto' or 'torch', got 'tpu'"),
@@ -150,7 +176,13 @@ def test_an_unknown_key_is_named_with_its_path_and_a_hint(
         ("record: 3", "record: must be a path, got 3"),
         ("sources: a.mp4", "sources: input should be a valid list, got 'a.mp4'"),
         ("sources: [3]", "sources.0: must hold 'key: value' lines, got 3"),
-        ("sources: ['']", "sources.0.source: string should have at least 1 character, got ''"),
+        ("sources: ['']", "sources.0.source: must be a path, got ''"),
+        ("sources: [{source: 3}]", "sources.0.source: must be a path, got 3"),
+        ("record: ''", "record: must be a path, got ''"),
+        (
+            'record: "a\\uD800"',
+            "record: 'utf-8' codec can't encode character '\\ud800' in position 1",
+        ),
         ("sources: [{id: a}]", "sources.0.source: is missing"),
         (
             "sources: [{source: a.mp4, id: a b}]",
@@ -236,6 +268,11 @@ def test_a_fault_of_a_flag_is_a_fault_of_usage(load) -> None:
     )
 
 
+def test_an_address_with_a_zero_byte_is_refused(load) -> None:
+    with pytest.raises(UsageError, match=r"sources\.0\.source: must not hold zero bytes, got"):
+        load(sources=["~\0.mp4"])
+
+
 def test_a_fault_below_is_not_hidden_by_a_right_flag_above(load) -> None:
     with pytest.raises(ConfigError, match=r"score: must be between 0 and 1, got 2"):
         load("score: 2", score=0.5)
@@ -253,6 +290,7 @@ def test_a_fault_below_is_not_hidden_by_a_right_flag_above(load) -> None:
         (["a.mp4", {"source": "b.mp4", "id": "a"}], ["a-2", "a"]),
         (["a.mp4", "a.mp4", {"source": "b.mp4", "id": "a-2"}], ["a", "a-3", "a-2"]),
         (["視.mp4", "/", "video (1).mp4"], ["source", "source-2", "video-1"]),
+        ([os.fsdecode(b"caf\xe9.avi")], ["caf"]),
     ],
 )
 def test_every_source_has_a_name_of_its_own(sources: list[Any], ids: list[str]) -> None:
@@ -270,7 +308,9 @@ def test_a_slug_is_always_safe_in_file_names_and_topics(address: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", slug(address))
 
 
-@given(st.lists(st.text(min_size=1), max_size=8))
+@given(
+    st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1), max_size=8)
+)
 def test_names_made_from_addresses_never_clash(addresses: list[str]) -> None:
     ids = Config(sources=addresses).source_ids()
     assert len(set(ids)) == len(addresses)

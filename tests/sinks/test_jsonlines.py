@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from pipeline.errors import ConfigError, SinkError
 from pipeline.events import Event
 from pipeline.types import Detections, Frame, Result
+from sinks import jsonlines
 from sinks.jsonlines import JsonLines, Record, detection_records, event_records, utc
 from tests.kinds import MakeDetections, MakeFrame
 
@@ -140,7 +143,7 @@ def test_a_line_is_one_write(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     file, path = CountingFile(), tmp_path / "a.jsonl"
-    monkeypatch.setattr(Path, "open", lambda *_args, **_options: file)
+    monkeypatch.setattr(jsonlines, "open", lambda *_args, **_options: file, raising=False)
     with JsonLines(path, detection_records) as sink:
         for index in range(3):
             sink.write(result(make_frame(index=index), make_detections((1, 2, 3, 4, 0.5))))
@@ -153,7 +156,8 @@ def test_a_line_that_fits_only_in_part_is_an_error(
     make_detections: MakeDetections,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(Path, "open", lambda *_args, **_options: CountingFile(room=10))
+    file = CountingFile(room=10)
+    monkeypatch.setattr(jsonlines, "open", lambda *_args, **_options: file, raising=False)
     with (
         JsonLines(tmp_path / "a.jsonl", detection_records) as sink,
         pytest.raises(SinkError, match=r"the disk took only part of a line; is it full\?"),
@@ -170,6 +174,35 @@ def test_a_full_disk_is_an_error_of_one_line(
     ):
         sink.write(result(make_frame(), make_detections()))
     assert str(caught.value) == "/dev/full: cannot be written: No space left on device"
+
+
+def test_a_pipe_that_nobody_reads_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(ConfigError) as caught:
+        JsonLines(path, detection_records).__enter__()
+    assert str(caught.value) == f"{path}: cannot be written: nobody reads from it"
+
+
+def test_a_pipe_is_written_as_fast_as_it_is_read(
+    tmp_path: Path, make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with open(reader, "rb") as pipe, ThreadPoolExecutor() as pool:
+        os.set_blocking(reader, True)
+        with JsonLines(path, detection_records) as sink:
+            lines = pool.submit(pipe.readlines)
+            found = result(make_frame(), make_detections(*[(1, 2, 3, 4, 0.5)] * 2000))
+            for _ in range(3):  # each line larger than the pipe
+                sink.write(found)
+        assert [len(json.loads(line)["objects"]) for line in lines.result()] == [2000] * 3
+
+
+def test_a_new_file_is_not_executable(tmp_path: Path) -> None:
+    assert written(tmp_path / "a.jsonl", detection_records) == []
+    assert (tmp_path / "a.jsonl").stat().st_mode & 0o111 == 0
 
 
 def test_the_folder_is_made_and_an_old_file_overwritten(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import ConfigError
-from sinks.output import prepare_file
+from sinks.output import prepare_file, remove_old_file
 
 
 def test_the_folder_is_made_and_the_file_is_not(tmp_path: Path) -> None:
@@ -60,3 +61,35 @@ def test_a_file_that_may_not_be_overwritten_is_refused(
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may always
     with pytest.raises(ConfigError, match=r"a\.jsonl: may not be overwritten; choose another"):
         prepare_file(path)
+
+
+def test_an_old_file_is_removed_also_behind_a_link(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_text("of another run")
+    link = tmp_path / "link.mp4"
+    link.symlink_to("b.mp4")
+    for path in (tmp_path / "a.mp4", link, tmp_path / "never.mp4"):
+        remove_old_file(path)
+    assert list(tmp_path.iterdir()) == [link]
+
+
+def test_only_files_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "unlink", None)
+    pipe, device = tmp_path / "pipe", tmp_path / "device"
+    os.mkfifo(pipe)
+    device.symlink_to("/dev/null")
+    for path in (pipe, device, tmp_path):
+        remove_old_file(path)
+
+
+def test_an_old_file_that_cannot_be_removed_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    path = tmp_path / "a.mp4"
+    path.touch()
+    monkeypatch.setattr(os, "unlink", refuse)
+    with pytest.raises(ConfigError, match=r"a\.mp4: cannot be replaced: Operation not permitted"):
+        remove_old_file(path)

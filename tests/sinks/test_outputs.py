@@ -99,10 +99,38 @@ def test_a_source_named_from_here_is_never_overwritten(
 ) -> None:
     (tmp_path / "in.mp4").write_bytes(b"the only copy")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for address in ("in.mp4", "./in.mp4", "~/in.mp4"):
+    for address in ("in.mp4", "./in.mp4"):
         with pytest.raises(ConfigError, match="is already a source"):
             open_outputs(["a"], [address], tmp_path / "in.mp4", None, None)
+
+
+def test_an_address_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert open_outputs(["a"], ["~/in.mp4"], tmp_path / "in.mp4", None, None)
+
+
+@pytest.mark.parametrize("key", ["record", "detections", "events"])
+@pytest.mark.parametrize("name", ["pics/a.mp4", "linked/a.mp4", "link.mp4", "pics/out.mp4"])
+def test_a_picture_of_a_source_folder_is_never_overwritten(
+    tmp_path: Path, key: str, name: str
+) -> None:
+    pictures, elsewhere = tmp_path / "pics", tmp_path / "elsewhere.mp4"
+    pictures.mkdir()
+    (pictures / "a.mp4").touch()
+    (tmp_path / "linked").symlink_to(pictures)
+    (tmp_path / "link.mp4").symlink_to(pictures / "a.mp4")
+    (pictures / "out.mp4").symlink_to(elsewhere)
+    with pytest.raises(ConfigError) as caught:
+        open_outputs(["pics"], [str(pictures)], **outputs(tmp_path, **{key: name}))
+    assert str(caught.value) == (
+        f"{tmp_path / name}: is already in a source folder; choose another output file"
+    )
+
+
+def test_a_source_folder_may_take_new_files(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    chosen = outputs(tmp_path, record="new.mp4", detections="new.jsonl")
+    assert list(open_outputs(["pics"], [str(tmp_path)], **chosen)) == ["record", "detections"]
 
 
 def test_a_recording_beside_its_source_must_have_another_name(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -182,6 +183,38 @@ def test_a_new_size_begins_a_new_file(tmp_path: Path, record, make_frame: MakeFr
     assert [len(times_s(path)) for path in files] == [2, 3, 1]
 
 
+@pytest.mark.parametrize("change", [{"full_range": True}, {"matrix": "bt709"}])
+def test_new_colours_begin_a_new_file(
+    record, make_frame: MakeFrame, change: dict[str, Any]
+) -> None:
+    frames = [make_frame(index=i, pts_s=i) for i in range(3)]
+    frames[1] = replace(frames[1], picture=replace(frames[1].picture, **change))
+    assert [path.name for path in record(frames)] == ["video.mp4", "video-2.mp4", "video-3.mp4"]
+
+
+def test_a_new_file_leaves_those_that_are_there_alone(
+    tmp_path: Path, record, make_frame: MakeFrame
+) -> None:
+    source, link = tmp_path / "video-2.mp4", tmp_path / "video-3.mp4"
+    source.write_bytes(b"the only copy")
+    link.symlink_to("elsewhere.mp4")
+    files = record(make_frame(index=i, pts_s=i, size=(48 + 16 * i, 64)) for i in range(2))
+    assert [path.name for path in files] == ["video.mp4", "video-4.mp4"]
+    assert source.read_bytes() == b"the only copy"
+    assert link.is_symlink() and not link.exists()
+
+
+def test_a_recording_of_another_run_does_not_pass_for_one_of_this(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    path.write_bytes(b"of another run")
+    recorder = VideoRecorder({"cam": path})
+    recorder.prepare()
+    assert path.exists()
+    with recorder:
+        pass
+    assert (path.exists(), recorder.files) == (False, [])
+
+
 def test_a_new_file_leaves_that_of_another_source_alone(
     tmp_path: Path, record, make_frame: MakeFrame
 ) -> None:
@@ -237,6 +270,28 @@ def test_a_full_disk_is_an_error_of_one_line(record, make_frame: MakeFrame, tmp_
     with pytest.raises(SinkError) as caught:
         record(frames, {"cam": full})
     assert str(caught.value) == f"{full}: the recording is incomplete: No space left on device"
+
+
+@pytest.mark.parametrize("first", [None, KeyError("before"), KeyboardInterrupt()])
+def test_an_error_at_the_end_displaces_none_and_every_file_is_finished(
+    tmp_path: Path,
+    make_frame: MakeFrame,
+    make_detections: MakeDetections,
+    first: BaseException | None,
+) -> None:
+    (tmp_path / "full.mp4").symlink_to("/dev/full")
+    names = ("full", "good")
+    frames = [make_frame(name, pts_s=0.0) for name in names]  # which the encoder holds back
+    with (
+        pytest.raises(SinkError if first is None else type(first)) as caught,
+        VideoRecorder({name: tmp_path / f"{name}.mp4" for name in names}) as recorder,
+    ):
+        for result in as_results(frames, make_detections()):
+            recorder.write(result)
+        if first is not None:
+            raise first
+    assert first is None or caught.value is first
+    assert count_by_opencv(tmp_path / "good.mp4") == 1
 
 
 @contextmanager

@@ -40,14 +40,6 @@ def test_a_folder_is_pictures(make_video: MakeVideo, tmp_path: Path) -> None:
     assert source.source_id == "cam"
 
 
-def test_a_tilde_is_the_home_folder(
-    make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_video("a.mp4")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert count_frames(opened("~/a.mp4")) == 10
-
-
 @pytest.mark.parametrize(
     "address",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -86,6 +87,20 @@ def test_images_shared_out_over_threads_say_the_same(
         frames = [noise(60 + 10 * index, 90) for index in range(count)]
         for ours, expected in zip(shared_out.detect(frames), detector.detect(frames), strict=True):
             np.testing.assert_allclose(ours.scores, expected.scores, atol=1e-4)
+
+
+def test_threads_end_with_the_detector(model: SSD, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    before = set(threading.enumerate())
+    detector = SsdDetector(model, SPEC, ["cat", "dog"])
+    monkeypatch.undo()
+    detector.detect([noise(60, 90), noise(60, 90)])
+    started = set(threading.enumerate()) - before
+    assert started
+    del detector
+    for thread in started:
+        thread.join(timeout=10)
+        assert not thread.is_alive()
 
 
 def test_results_do_not_change_with_the_next_call(detector: SsdDetector) -> None:

@@ -21,7 +21,10 @@ CONV = "FeatureExtractor/MobilenetV2/Conv"
 BLOCK = "FeatureExtractor/MobilenetV2/expanded_conv"
 BOXES = "BoxPredictor_3/BoxEncodingPredictor"
 GENERATOR = "MultipleGridAnchorGenerator"
+DECODE = "Postprocessor/Decode"
+CORNERS = f"{DECODE}/get_center_coordinates_and_sizes"
 NMS = "Postprocessor/BatchMultiClassNonMaxSuppression/map/while/MultiClassNonMaxSuppression"
+CLIP = f"{NMS}/ClipToWindow"
 RESIZE = "Preprocessor/map/while/ResizeImage"
 
 
@@ -190,6 +193,13 @@ def set_float(number: float) -> Change:
     return apply
 
 
+def set_int(number: int) -> Change:
+    def apply(value: Any) -> None:
+        value.i = number
+
+    return apply
+
+
 def set_true(value: Any) -> None:
     value.b = True
 
@@ -244,7 +254,7 @@ def set_true(value: Any) -> None:
             "BoxPredictor_0/Reshape_1/shape/2",
             "2147483647",
         ),
-        (constant("BoxPredictor_0/Reshape_1/shape/2", 91), "BoxPredictor_0/ClassPre", "shape"),
+        (constant("BoxPredictor_0/Reshape_1/shape/2", 91), "while/Reshape_1/shape", "-1, 90"),
         (constant(f"{GENERATOR}/Sqrt/x", 1, 2, 0.4), f"{GENERATOR}/Sqrt/x", "expected"),
         (constant(f"{GENERATOR}/truediv_14/x", 0.1, 0.3, 0.3), "truediv_14/x", "expected"),
         (constant(f"{GENERATOR}/ToFloat_4/x", 11), f"{GENERATOR}/ToFloat_4/x", "11, expected 10"),
@@ -261,6 +271,41 @@ def set_true(value: Any) -> None:
             "align_corners",
         ),
         (constant("Preprocessor/mul/x", 1 / 255), "Preprocessor/mul/x", "expected 0.0078"),
+        (rewired("Preprocessor/sub", 1, "Preprocessor/mul/x"), "Preprocessor/sub", "reads"),
+        (constant("concat/axis", 2), "concat/axis", "2, expected 1"),
+        (constant("concat_1/axis", 2), "concat_1/axis", "2, expected 1"),
+        (constant("Concatenate/concat/axis", 1), "Concatenate/concat/axis", "1, expected 0"),
+        (
+            rewired("BoxPredictor_2/Reshape/shape", 1, "BoxPredictor_2/Reshape/shape/3"),
+            "BoxPredictor_2/Reshape/shape",
+            "reads",
+        ),
+        (other_op(f"{DECODE}/Exp", "Sqrt"), f"{DECODE}/Exp", "'Sqrt', expected 'Exp'"),
+        (other_op(f"{DECODE}/add", "Sub"), f"{DECODE}/add", "'Sub', expected 'Add'"),
+        (rewired(f"{DECODE}/mul", 1, f"{CORNERS}/sub_1"), f"{DECODE}/mul", "reads"),
+        (rewired(f"{DECODE}/truediv", 0, f"{DECODE}/unstack:1"), f"{DECODE}/truediv", "reads"),
+        (constant(f"{DECODE}/truediv_6/y", 1.0), f"{DECODE}/truediv_6/y", "1.0, expected 2.0"),
+        (rewired(f"{DECODE}/stack", 0, f"{DECODE}/sub_1"), f"{DECODE}/stack", "reads"),
+        (constant(f"{DECODE}/transpose/sub/y", 2), f"{DECODE}/transpose/sub/y", "2, expected 1"),
+        (rewired(f"{CORNERS}/sub", 1, f"{CORNERS}/unstack"), f"{CORNERS}/sub", "reads"),
+        (attr(f"{DECODE}/unstack", "axis", set_int(1)), f"{DECODE}/unstack", "axis 1, expected 0"),
+        (constant("Postprocessor/Slice/begin", 0, 0, 0), "Postprocessor/Slice/begin", "expected"),
+        (constant(f"{NMS}/Minimum_1/x", 20), f"{NMS}/Minimum_1/x", "20, expected 100"),
+        (
+            constant(f"{NMS}/non_max_suppression/score_threshold", 0.5),
+            "score_threshold",
+            "0.5, expected 9.99",
+        ),
+        (
+            rewired(f"{NMS}/non_max_suppression/NonMaxSuppressionV3", 1, f"{NMS}/unstack"),
+            "NonMaxSuppressionV3",
+            "reads",
+        ),
+        (constant("Postprocessor/ToFloat_1/x", 320), "Postprocessor/ToFloat_1/x", "expected 300"),
+        (rewired("Postprocessor/stack_1", 2, "Postprocessor/truediv_1"), "stack_1", "reads"),
+        (other_op(f"{CLIP}/Minimum_2", "Maximum"), f"{CLIP}/Minimum_2", "expected 'Minimum'"),
+        (rewired(f"{CLIP}/Maximum_3", 1, f"{CLIP}/unstack"), f"{CLIP}/Maximum_3", "reads"),
+        (constant(f"{CLIP}/Greater/y", 0.1), f"{CLIP}/Greater/y", "expected 0.0"),
     ],
 )
 def test_a_graph_that_differs_is_refused_by_the_node(

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import ModelError
+from pipeline.models import describe_models, import_graph, load_detector, pull_weights
+from pipeline.ssd.weights import read_weights_info
+
+
+def no_progress(_done: int, _total: int) -> None:
+    pass
+
+
+@pytest.fixture
+def cache(private_cache: Path, person_graph: Path) -> Path:
+    """A cache that holds the graph of the default model and nothing else."""
+    private_cache.mkdir(parents=True)
+    shutil.copy(person_graph, private_cache / "person.pb")
+    return private_cache
+
+
+def test_a_model_is_converted_once_and_again_when_its_file_is_damaged(cache: Path) -> None:
+    path = pull_weights("person", no_progress)
+    assert path == cache / "person.safetensors"
+    assert read_weights_info(path).class_names == ("person",)
+    content, made_ns = path.read_bytes(), path.stat().st_mtime_ns
+    assert pull_weights("person", no_progress).stat().st_mtime_ns == made_ns
+    damaged = bytearray(content)
+    damaged[-1] ^= 1  # one bit of one weight
+    path.write_bytes(damaged)
+    assert pull_weights("person", no_progress).read_bytes() == content
+
+
+def test_a_cache_that_cannot_be_used_is_named(cache: Path) -> None:
+    pull_weights("person", no_progress)
+    (cache / "person.sha256").unlink()
+    (cache / "person.sha256").mkdir()
+    with pytest.raises(ModelError, match=f"{cache}: cannot use the cache: Is a directory"):
+        pull_weights("person", no_progress)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("yolo", "unknown model 'yolo'; known are: person, ssdlite300_mobilenet_v2"),
+        ("ssdlite300_mobilenet_v2", "has no weights of its own; give some by --weights"),
+    ],
+)
+def test_a_model_without_weights_is_refused(name: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        load_detector(name, None, device="cpu", precision="auto", score=0.5, progress=no_progress)
+
+
+def test_a_graph_is_imported_with_the_names_given(person_graph: Path, tmp_path: Path) -> None:
+    output = tmp_path / "mine.safetensors"
+    import_graph(person_graph, output, None)
+    assert read_weights_info(output).class_names == ("class-1",)
+    import_graph(person_graph, output, ["walker"])
+    assert read_weights_info(output).class_names == ("walker",)
+    with pytest.raises(ModelError, match="2 class names given, but the model has 1"):
+        import_graph(person_graph, output, ["walker", "rider"])
+
+
+def test_every_model_is_described() -> None:
+    person, architecture = describe_models()
+    assert (person["name"], person["default_boxes"], person["classes"]) == (
+        "person",
+        1917,
+        ["person"],
+    )
+    assert (architecture["name"], architecture["input_size"]) == ("ssdlite300_mobilenet_v2", 300)
