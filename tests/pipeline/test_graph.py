@@ -128,15 +128,16 @@ def test_every_frame_of_every_source_reaches_every_sink_in_order(
 
 
 def test_frames_of_several_sources_share_batches(build, make_frame: MakeFrame, make_detections):
-    both_wait = threading.Barrier(3)  # a, b and the detector's first batch
-    finder = Finder(make_detections)
+    # A source asked for its sixth frame has put five into its lane; a first batch of at most four
+    # leaves one there. Once both have come so far, the second batch has both to choose from.
+    ahead = {"a": threading.Event(), "b": threading.Event()}
     sources = [
-        Camera(make_frame, "a", 8, before_each=lambda i: both_wait.wait(5) if i == 4 else None),
-        Camera(make_frame, "b", 8, before_each=lambda i: both_wait.wait(5) if i == 4 else None),
+        Camera(make_frame, name, 8, before_each=lambda i, e=event: e.set() if i == 5 else None)
+        for name, event in ahead.items()
     ]
-    finder.before = lambda: both_wait.wait(5) if not finder.batches else None
-    run(build(sources, {}, finder, batch_wait_s=5.0))
-    assert any(set(batch) == {"a", "b"} for batch in finder.batches)
+    finder = Finder(make_detections, before=lambda: [event.wait(5) for event in ahead.values()])
+    run(build(sources, {}, finder, lane_capacity=8))
+    assert set(finder.batches[1]) == {"a", "b"}
     assert max(map(len, finder.batches)) <= 4
 
 
