@@ -87,10 +87,10 @@ def test_a_full_blocking_lane_waits_for_the_reader(monkeypatch: pytest.MonkeyPat
         lane.close()
 
     thread = in_thread(put_second)
-    assert waits.wait(5)
+    assert waits.wait(30)
     assert not passed.is_set()
     assert list(channel) == [1, 2]
-    assert passed.wait(5)
+    assert passed.wait(30)
     thread.join()
 
 
@@ -116,7 +116,7 @@ def test_abort_ends_a_waiting_reader_and_a_waiting_writer(
 
     all_wait = [waiting(channel, monkeypatch) for channel in (empty, full)]
     threads = [in_thread(read), in_thread(write)]
-    assert all(waits.wait(5) for waits in all_wait)
+    assert all(waits.wait(30) for waits in all_wait)
     empty.abort()
     full.abort()
     for thread in threads:
@@ -140,9 +140,9 @@ def test_abort_accounts_for_what_was_inside_in_hand_and_put_later(
         failed.set()
 
     thread = in_thread(read)
-    assert waits.wait(5)
+    assert waits.wait(30)
     channel.abort()
-    assert failed.wait(5)
+    assert failed.wait(30)
     thread.join()
     with pytest.raises(Aborted):
         lane.put(2)

@@ -135,7 +135,7 @@ def test_frames_of_several_sources_share_batches(build, make_frame: MakeFrame, m
         Camera(make_frame, name, 8, before_each=lambda i, e=event: e.set() if i == 5 else None)
         for name, event in ahead.items()
     ]
-    finder = Finder(make_detections, before=lambda: [event.wait(5) for event in ahead.values()])
+    finder = Finder(make_detections, before=lambda: [event.wait(30) for event in ahead.values()])
     run(build(sources, {}, finder, lane_capacity=8))
     assert set(finder.batches[1]) == {"a", "b"}
     assert max(map(len, finder.batches)) <= 4
@@ -147,7 +147,7 @@ def test_a_live_source_drops_its_oldest_frames_and_each_is_counted(
     delivered, slow = threading.Event(), Notebook()
     camera = Camera(make_frame, count=50, live=True)
     camera.before_each = lambda index: delivered.set() if index == 49 else None
-    finder = Finder(make_detections, before=lambda: delivered.wait(5))
+    finder = Finder(make_detections, before=lambda: delivered.wait(30))
     pipeline = build([camera], {"slow": slow}, finder)
     run(pipeline)
     counts = pipeline.ledger.counts("cam")
@@ -218,11 +218,11 @@ def test_dropping_what_waits_counts_it_and_delivers_every_result(
     full, release = threading.Event(), threading.Event()
     camera = Camera(make_frame, count=None)
     camera.before_each = lambda index: full.set() if index == 5 else None
-    finder = Finder(make_detections, before=lambda: release.wait(10))
+    finder = Finder(make_detections, before=lambda: release.wait(30))
     sink = Notebook()
     pipeline = build([camera], {"s": sink}, finder, batch_size=1)
     pipeline.start()
-    assert full.wait(5)
+    assert full.wait(30)
     pipeline.drop_waiting()
     release.set()
     assert pipeline.wait(END_S)

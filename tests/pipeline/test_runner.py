@@ -98,9 +98,9 @@ def test_abort_ends_everything_without_an_error() -> None:
 
     stages.count = counted  # type: ignore[method-assign]
     stages.runner.start()
-    assert started.wait(5)
+    assert started.wait(30)
     stages.runner.abort()
-    assert stages.runner.wait(5)
+    assert stages.runner.wait(30)
     stages.runner.join()
 
 
@@ -110,7 +110,7 @@ def test_wait_tells_whether_the_end_has_come() -> None:
     runner.start()
     assert not runner.wait(0.01)
     release.set()
-    assert runner.wait(5)
+    assert runner.wait(30)
     runner.join()
 
 

@@ -99,7 +99,7 @@ def test_threads_end_with_the_detector(model: SSD, monkeypatch: pytest.MonkeyPat
     assert started
     del detector
     for thread in started:
-        thread.join(timeout=10)
+        thread.join(timeout=30)
         assert not thread.is_alive()
 
 
