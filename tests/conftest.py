@@ -68,19 +68,24 @@ def make_video(tmp_path: Path) -> MakeVideo:
         codec: str = "libx264",
         pix_fmt: str = "yuv420p",
         options: dict[str, str] | None = None,
+        *,
+        noisy: bool = False,
     ) -> Path:
         path = tmp_path / name
         height, width = size
+        noise = np.random.default_rng(0)
         with av.open(str(path), "w", options=options or {}) as container:
             stream = container.add_stream(codec, fps)
             stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
             stream.codec_context.gop_size = 5
+            stream.codec_context.thread_count = 1  # the same file on any number of cores
             for index in range(frames):
                 frame = av.VideoFrame(width, height, "yuv420p")
                 for plane, level in zip(
                     frame.planes, (20 + 4 * index % 200, 128, 128), strict=True
                 ):
-                    plane.update(bytes([level]) * plane.buffer_size)
+                    pixels = np.full(plane.buffer_size, level, np.uint8)
+                    plane.update(pixels + noise.integers(0, 20, len(pixels), np.uint8) * noisy)
                 frame.pts, frame.time_base = index, Fraction(1, fps)
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
