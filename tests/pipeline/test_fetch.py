@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.fetch import FetchError, PackagedFile, cache_folder, fetch, sha256_of
+from pipeline.fetch import FetchError, PackagedFile, bytes_below, cache_folder, fetch, sha256_of
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 WHEEL = "watchline_test_files-1.0-py3-none-any.whl"
@@ -158,6 +158,27 @@ def test_an_interrupted_download_leaves_nothing(file: PackagedFile, private_cach
     with pytest.raises(KeyboardInterrupt):
         fetch(file, interrupt)
     assert list(private_cache.iterdir()) == []
+
+
+def test_a_folder_is_measured_while_another_program_tidies_it(tmp_path: Path) -> None:
+    (tmp_path / "stays").write_bytes(b"12345")
+    done = threading.Event()
+
+    def work() -> None:
+        while not done.is_set():
+            for name in "abcdefgh":
+                (tmp_path / name / "below").mkdir(parents=True)
+            for name in "abcdefgh":
+                (tmp_path / name / "below").rmdir()
+                (tmp_path / name).rmdir()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        assert {bytes_below(tmp_path) for _ in range(300)} == {5}
+    finally:
+        done.set()
+        thread.join()
 
 
 def test_a_cache_that_cannot_be_written_is_named(
