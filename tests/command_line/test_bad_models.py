@@ -39,16 +39,6 @@ def test_a_model_that_cannot_be_loaded_is_named(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.fixture(scope="module")
-def person_weights(person_graph: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The default model's weights in a file."""
-    from pipeline.models import import_graph
-
-    path = tmp_path_factory.mktemp("weights") / "person.safetensors"
-    import_graph(person_graph, path, ["person"])
-    return path
-
-
 def junk(_weights: Path, path: Path) -> None:
     path.write_bytes(np.random.default_rng(0).bytes(10_000))
 

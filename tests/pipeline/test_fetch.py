@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -158,6 +159,16 @@ def test_an_interrupted_download_leaves_nothing(file: PackagedFile, private_cach
     with pytest.raises(KeyboardInterrupt):
         fetch(file, interrupt)
     assert list(private_cache.iterdir()) == []
+
+
+@pytest.mark.usefixtures("index")
+def test_progress_never_steps_back(file: PackagedFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    shrinking = itertools.count(1000, -1)
+    monkeypatch.setattr("pipeline.fetch.bytes_below", lambda _folder: next(shrinking))
+    told: list[int] = []
+    fetch(file, lambda done, _total: told.append(done))
+    assert told == sorted(told)
+    assert next(shrinking) < 999  # pip was looked at twice at least
 
 
 def test_a_folder_is_measured_while_another_program_tidies_it(tmp_path: Path) -> None:

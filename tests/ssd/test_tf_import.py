@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 import struct
 from collections.abc import Callable
@@ -12,10 +11,9 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline.errors import ModelError
 from pipeline.ssd.frozen_graph import GraphDef
 from pipeline.ssd.model import SSD
-from pipeline.ssd.tf_import import import_frozen_graph
+from tests.ssd.refusal import refusal
 
 CONV = "FeatureExtractor/MobilenetV2/Conv"
 BLOCK = "FeatureExtractor/MobilenetV2/expanded_conv"
@@ -26,24 +24,6 @@ CORNERS = f"{DECODE}/get_center_coordinates_and_sizes"
 NMS = "Postprocessor/BatchMultiClassNonMaxSuppression/map/while/MultiClassNonMaxSuppression"
 CLIP = f"{NMS}/ClipToWindow"
 RESIZE = "Preprocessor/map/while/ResizeImage"
-
-
-@pytest.fixture(scope="module")
-def graph(person_graph: Path) -> Any:
-    """The original graph as a message; copy before changing."""
-    message = GraphDef()
-    message.ParseFromString(person_graph.read_bytes())
-    return message
-
-
-def refusal(path: Path) -> str:
-    """The message with which a file is refused: one line that starts with its name."""
-    with pytest.raises(ModelError) as caught:
-        import_frozen_graph(path)
-    message = str(caught.value)
-    assert message.startswith(f"{path}: ")
-    assert "\n" not in message
-    return message
 
 
 def floats(message: Any, name: str) -> torch.Tensor:
@@ -319,58 +299,3 @@ def test_a_graph_that_differs_is_refused_by_the_node(
     text = refusal(path)
     assert node in text
     assert re.search(reason, text), text
-
-
-def test_missing_file(tmp_path: Path) -> None:
-    assert "cannot be read: No such file" in refusal(tmp_path / "nothing.pb")
-
-
-def test_a_folder(tmp_path: Path) -> None:
-    assert "cannot be read" in refusal(tmp_path)
-
-
-@pytest.mark.parametrize("content", [b"", b"just text", b"\xff" * 1000, b"\0" * 1000])
-def test_junk(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "junk.pb"
-    path.write_bytes(content)
-    assert "not a TensorFlow frozen graph" in refusal(path)
-
-
-def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
-    path = tmp_path / "sparse.pb"
-    with path.open("wb") as file:
-        file.truncate(1 << 40)
-    assert "larger than any frozen graph" in refusal(path)
-
-
-def test_another_graph(tmp_path: Path) -> None:
-    message = GraphDef()
-    message.node.add(name="x", op="Placeholder")
-    message.node.add(name="y", op="Identity", input=["y"])
-    path = tmp_path / "other.pb"
-    path.write_bytes(message.SerializeToString())
-    assert "'BoxPredictor_0/Reshape_1/shape/2' is missing" in refusal(path)
-
-
-@pytest.mark.parametrize("keep", [0.0001, 0.01, 0.3, 0.9, 0.999])
-def test_truncated(person_graph: Path, tmp_path: Path, keep: float) -> None:
-    content = person_graph.read_bytes()
-    path = tmp_path / "truncated.pb"
-    path.write_bytes(content[: int(len(content) * keep)])
-    refusal(path)
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_damaged_bytes_never_escape_as_another_error(graph: Any, tmp_path: Path, seed: int) -> None:
-    # Without its long tensors, so that the damage hits structure; it would be refused anyway.
-    message = GraphDef()
-    for node in graph.node:
-        if node.ByteSize() < 2000:
-            message.node.add().CopyFrom(node)
-    content = bytearray(message.SerializeToString())
-    generator = random.Random(seed)
-    for _ in range(generator.choice([1, 10, 1000])):
-        content[generator.randrange(len(content))] = generator.randrange(256)
-    path = tmp_path / "damaged.pb"
-    path.write_bytes(content)
-    refusal(path)
