@@ -224,6 +224,7 @@ def test_dropping_what_waits_counts_it_and_delivers_every_result(
     pipeline.start()
     assert full.wait(30)
     pipeline.drop_waiting()
+    assert pipeline.stopping.is_set()
     release.set()
     assert pipeline.wait(END_S)
     pipeline.join()

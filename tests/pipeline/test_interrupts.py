@@ -114,6 +114,16 @@ def test_a_run_that_hangs_is_left_behind(clock: StoppedClock) -> None:
             noted.obey(Recorder())
 
 
+@pytest.mark.usefixtures("forced")
+def test_time_runs_from_the_first_signal(clock: StoppedClock) -> None:
+    with Interrupts(clock) as noted:
+        signal.raise_signal(signal.SIGINT)
+        clock.time_s = FORCE_S + 0.1
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(Forced, match="130"):
+            noted.obey(Recorder())
+
+
 def test_forcing_says_so_and_ends_even_with_threads_that_hang() -> None:
     program = (
         "import threading; from pipeline.interrupts import force_exit;"

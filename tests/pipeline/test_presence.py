@@ -13,10 +13,9 @@ def watch(make_frame: MakeFrame, make_detections: MakeDetections):
     """Events of a scene, a string a source: a letter a frame, '.' nothing, 'p' a person ..."""
 
     def result(source_id: str, index: int, seen: str) -> Result:
-        scores = {"p": 0.6, "P": 0.9, "c": 0.7}
-        labels = {"p": 0, "P": 0, "c": 1}
-        found = [] if seen == "." else [(0, 0, 9, 9, scores[seen])]
-        detections = make_detections(*found, labels=[labels[seen]] if found else [])
+        scores = {".": [], "p": [0.6], "P": [0.9], "2": [0.8, 0.6], "c": [0.7]}
+        found = [(0, 0, 9, 9, score) for score in scores[seen]]
+        detections = make_detections(*found, labels=[int(seen == "c")] * len(found))
         frame = make_frame(source_id, index, pts_s=index / 10)
         return Result(frame, detections, lambda frame, _: frame.picture)
 
@@ -52,6 +51,11 @@ def test_a_person_appears_and_disappears_after_the_patience(watch) -> None:
     assert appeared.score == pytest.approx(0.9)
     assert disappeared.score == pytest.approx(0.9)
     assert appeared.pts_s == pytest.approx(0.3)
+
+
+def test_objects_of_a_class_are_counted(watch) -> None:
+    (event,) = watch(cam="p2")
+    assert (event.count, event.score) == (2, pytest.approx(0.8))
 
 
 def test_single_inventions_and_misses_make_no_events(watch) -> None:

@@ -79,6 +79,28 @@ def test_an_error_without_words_is_named_by_its_type() -> None:
         runner.join()
 
 
+def test_an_error_on_the_way_out_does_not_hide_the_first() -> None:
+    channel: Channel[int] = Channel("c")
+    lane = channel.open_lane(1)
+    waits = threading.Event()
+
+    def fail() -> None:
+        assert waits.wait(30)
+        raise SinkError("disk full")
+
+    def fail_while_ending() -> None:
+        try:
+            waits.set()
+            list(channel)
+        finally:
+            raise OSError("cannot close either")
+
+    runner = Runner([Worker("first", fail), Worker("second", fail_while_ending)], [channel])
+    with pytest.raises(PipelineError, match="stage 'first' failed: disk full"), runner:
+        pass
+    lane.close()  # open till now: only the failure could end the second
+
+
 def test_stop_ends_the_source_and_works_off_the_rest() -> None:
     stages = ThreeStages()
     stages.run()
@@ -100,14 +122,49 @@ def test_abort_ends_everything_without_an_error() -> None:
     stages.runner.start()
     assert started.wait(30)
     stages.runner.abort()
+    assert stages.runner.stopping.is_set()
     assert stages.runner.wait(30)
     stages.runner.join()
 
 
+def test_an_error_inside_the_context_ends_everything() -> None:
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt), ThreeStages(items=None).runner as runner:
+        raise KeyboardInterrupt
+    assert runner.wait(0)
+    assert threading.active_count() == before
+
+
+def test_a_thread_that_cannot_be_started_ends_those_that_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = threading.active_count()
+    start, started = threading.Thread.start, []
+
+    def start_two(thread: threading.Thread) -> None:
+        if len(started) == 2:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    stages = ThreeStages()
+    monkeypatch.setattr(threading.Thread, "start", start_two)
+    with pytest.raises(RuntimeError, match="can't start"):
+        stages.runner.start()
+    assert threading.active_count() == before
+
+
 def test_wait_tells_whether_the_end_has_come() -> None:
     release = threading.Event()
-    runner = Runner([Worker("w", lambda: release.wait(30) and None)], [])
+    workers = [
+        Worker("quick", lambda: None),
+        Worker("slow", lambda: release.wait(30) and None),
+    ]
+    runner = Runner(workers, [])
     runner.start()
+    for thread in threading.enumerate():
+        if thread.name == "quick":
+            thread.join()
     assert not runner.wait(0.01)
     release.set()
     assert runner.wait(30)
