@@ -129,10 +129,13 @@ def test_abort_ends_everything_without_an_error() -> None:
 
 def test_an_error_inside_the_context_ends_everything() -> None:
     before = threading.active_count()
-    with pytest.raises(KeyboardInterrupt), ThreeStages(items=None).runner as runner:
+    channel: Channel[int] = Channel("c")
+    lane = channel.open_lane(1)  # never closed: only an abort ends its reader
+    reader = Worker("reader", lambda: list(channel) and None)
+    with pytest.raises(KeyboardInterrupt), Runner([reader], [channel]):
         raise KeyboardInterrupt
-    assert runner.wait(0)
     assert threading.active_count() == before
+    lane.close()
 
 
 def test_a_thread_that_cannot_be_started_ends_those_that_were(
