@@ -135,9 +135,8 @@ def run_network(model: SSD, rgb: Rgb) -> Boxes:
             logits,
             model.default_boxes,
             score_threshold=LOOSE_SCORE,
-            nms_iou=SPEC.nms_iou,
-            top_k=SPEC.top_k,
-            keep=SPEC.keep,
+            scoring=SPEC.scoring,
+            suppression=SPEC.suppression,
         )
     count = int(batch.counts[0])
     height, width = rgb.shape[:2]

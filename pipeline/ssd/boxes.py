@@ -33,11 +33,13 @@ def pairwise_iou(first: Tensor, second: Tensor) -> Tensor:
     Returns:
         (..., M, K) float, 0..1; 0 where both boxes are empty.
     """
-    # Edge by edge, (..., M, 1) against (..., 1, K): four times less memory than (..., M, K, 4).
-    left, top, right, bottom = first.unsqueeze(-2).unbind(-1)
-    left_2, top_2, right_2, bottom_2 = second.unsqueeze(-3).unbind(-1)
+    # Edge by edge, (..., M, 1) against (..., 1, K): four times less memory than (..., M, K, 4), and
+    # on edges that lie side by side in memory many times faster.
+    left, top, right, bottom = first.movedim(-1, 0).contiguous().unsqueeze(-1)
+    left_2, top_2, right_2, bottom_2 = second.movedim(-1, 0).contiguous().unsqueeze(-2)
     width = (torch.minimum(right, right_2) - torch.maximum(left, left_2)).clamp_(min=0)
     height = (torch.minimum(bottom, bottom_2) - torch.maximum(top, top_2)).clamp_(min=0)
     intersection = width.mul_(height)
-    union = area(first).unsqueeze(-1) + area(second).unsqueeze(-2) - intersection
-    return intersection / union.clamp_(min=torch.finfo(union.dtype).tiny)
+    areas = (right - left) * (bottom - top) + (right_2 - left_2) * (bottom_2 - top_2)
+    union: Tensor = areas - intersection
+    return intersection.div_(union.clamp_(min=torch.finfo(union.dtype).tiny))

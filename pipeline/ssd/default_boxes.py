@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -18,6 +19,50 @@ class Level:
     """Rows, and columns, of the feature map."""
     shapes: tuple[tuple[float, float], ...]
     """(height, width) of each box of a cell, relative to the image."""
+    spacing: float | None = None
+    """From one cell's centre to the next, relative to the image; 1 / cells if None."""
+
+
+def paper_levels(
+    cells: Sequence[int],
+    scales: Sequence[float],
+    aspect_ratios: Sequence[Sequence[float]],
+    spacings: Sequence[float] | None = None,
+) -> tuple[Level, ...]:
+    """Lay out levels as the paper does (section 2.2, "Choosing scales and aspect ratios").
+
+    A cell has a square of its level's scale, a square of the geometric mean of its and the next
+    scale, and for each aspect ratio a wide and a tall box. Boxes are no larger than the image.
+
+    Args:
+        cells: rows of each feature map.
+        scales: side of each level's boxes, relative to the image, and one more at the end.
+        aspect_ratios: of each level, besides 1; width over height, above 1.
+        spacings: `Level.spacing` of each level.
+    Returns:
+        A level a feature map.
+    Raises:
+        ValueError: the lengths do not fit together.
+    """
+    levels = []
+    every_spacing: Sequence[float | None] = spacings or [None] * len(cells)
+    for count, (scale, next_scale), ratios, spacing in zip(
+        cells, pairwise(scales), aspect_ratios, every_spacing, strict=True
+    ):
+        mean = math.sqrt(scale * next_scale)
+        shapes = [(scale, scale), (mean, mean)]
+        for ratio in ratios:
+            short, long = scale / math.sqrt(ratio), scale * math.sqrt(ratio)
+            shapes += [(short, long), (long, short)]
+        clipped = tuple((min(height, 1.0), min(width, 1.0)) for height, width in shapes)
+        levels.append(Level(count, clipped, spacing))
+    return tuple(levels)
+
+
+def linear_scales(first: float, last: float, levels: int) -> tuple[float, ...]:
+    """The scales of some levels, growing linearly (paper eq. 4), and 1 at the end."""
+    step = (last - first) / (levels - 1)
+    return (*(first + step * index for index in range(levels)), 1.0)
 
 
 def tensorflow_levels(
@@ -40,12 +85,9 @@ def tensorflow_levels(
     Returns:
         A level a feature map.
     """
-    last = len(cells) - 1
-    scales = [min_scale + (max_scale - min_scale) * index / last for index in range(last + 1)]
     levels = []
-    for index, (count, scale, next_scale) in enumerate(
-        zip(cells, scales, [*scales[1:], 1.0], strict=True)
-    ):
+    scales = linear_scales(min_scale, max_scale, len(cells))
+    for index, (count, (scale, next_scale)) in enumerate(zip(cells, pairwise(scales), strict=True)):
         if index == 0:
             boxes = [(0.1, 1.0), (scale, 2.0), (scale, 0.5)]
         else:
@@ -64,7 +106,8 @@ def default_boxes(levels: Sequence[Level]) -> Tensor:
     """
     boxes = []
     for level in levels:
-        centres = (torch.arange(level.cells, dtype=torch.float64) + 0.5) / level.cells
+        centres = torch.arange(level.cells, dtype=torch.float64) + 0.5
+        centres *= level.spacing or 1 / level.cells
         cy, cx = torch.meshgrid(centres, centres, indexing="ij")
         for_each_cell = torch.stack([cx, cy], dim=-1)[:, :, None].expand(
             -1, -1, len(level.shapes), -1

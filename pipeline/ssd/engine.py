@@ -14,11 +14,11 @@ from torch import Tensor
 
 from pipeline.errors import ModelError
 from pipeline.ssd.fuse import fuse
-from pipeline.ssd.model import SSD, create_model
+from pipeline.ssd.model import SSD
 from pipeline.ssd.postprocess import BatchDetections, postprocess
 from pipeline.ssd.preprocess import Preprocessor
-from pipeline.ssd.weights import load_weights, read_weights_info
-from pipeline.ssd.zoo import ModelSpec, model_spec
+from pipeline.ssd.weights import load_model
+from pipeline.ssd.zoo import ModelSpec
 from pipeline.types import Detections, Frame
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -128,10 +128,9 @@ class _Line:
             deltas,
             logits,
             self._default_boxes,
+            scoring=self._spec.scoring,
             score_threshold=self._score_threshold,
-            nms_iou=self._spec.nms_iou,
-            top_k=self._spec.top_k,
-            keep=self._spec.keep,
+            suppression=self._spec.suppression,
         )
         return self._to_frames(batch, frames)
 
@@ -171,11 +170,11 @@ def load_detector(
     Raises:
         ModelError: unknown name, or the weights or the device do not fit.
     """
-    spec = model_spec(model_name)
-    info = read_weights_info(weights)
-    model = create_model(model_name, 1 + len(info.class_names))
-    load_weights(weights, model, model_name)
-    return SsdDetector(model.eval(), spec, info.class_names, score_threshold, device, precision)
+    loaded = load_model(weights, model_name)
+    info = loaded.info
+    return SsdDetector(
+        loaded.model, info.spec, info.class_names, score_threshold, device, precision
+    )
 
 
 def _device(name: str) -> torch.device:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 BATCH_NORM_EPS = 0.001
+BATCH_NORM_MOMENTUM = 0.03
+
+Padding = Literal["same", "symmetric"]
+"""TensorFlow's SAME padding, or half the kernel on every side; they differ at stride 2."""
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -32,7 +38,7 @@ class SameConv2d(nn.Conv2d):
 
 
 class ConvBN(nn.Sequential):
-    """Convolution with SAME padding, batch norm and, unless told otherwise, ReLU6."""
+    """Convolution, batch norm and, unless told otherwise, ReLU6."""
 
     def __init__(
         self,
@@ -42,16 +48,32 @@ class ConvBN(nn.Sequential):
         stride: int = 1,
         groups: int = 1,
         relu6: bool = True,
+        padding: Padding = "same",
     ) -> None:
+        conv: nn.Conv2d
+        if padding == "same":
+            conv = SameConv2d(in_channels, out_channels, kernel, stride, groups=groups, bias=False)
+        else:
+            conv = nn.Conv2d(
+                in_channels, out_channels, kernel, stride, kernel // 2, groups=groups, bias=False
+            )
         layers: list[nn.Module] = [
-            SameConv2d(in_channels, out_channels, kernel, stride, groups=groups, bias=False),
-            nn.BatchNorm2d(out_channels, eps=BATCH_NORM_EPS),
+            conv,
+            nn.BatchNorm2d(out_channels, eps=BATCH_NORM_EPS, momentum=BATCH_NORM_MOMENTUM),
         ]
         if relu6:
             layers.append(nn.ReLU6(inplace=True))
         super().__init__(*layers)
 
 
-def depthwise(channels: int, stride: int = 1) -> ConvBN:
+def depthwise(channels: int, stride: int = 1, padding: Padding = "same") -> ConvBN:
     """A 3x3 convolution of each channel by itself, batch norm, ReLU6."""
-    return ConvBN(channels, channels, kernel=3, stride=stride, groups=channels)
+    return ConvBN(channels, channels, 3, stride, groups=channels, padding=padding)
+
+
+def xavier(module: nn.Module) -> None:
+    """Start a convolution by Xavier's method, its bias from zero; other modules stay."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.ssd.default_boxes import Level, default_boxes
-from pipeline.ssd.zoo import model_spec
+from pipeline.ssd.layers import xavier
+from pipeline.ssd.zoo import ModelSpec, model_spec
 
 
 class SSD(nn.Module):
@@ -76,10 +77,30 @@ def create_model(name: str, num_classes: int) -> SSD:
         ModelError: no model has this name.
         ValueError: `num_classes` is below 2.
     """
+    return build_model(model_spec(name), num_classes)
+
+
+def build_model(spec: ModelSpec, num_classes: int) -> SSD:
+    """Build what a specification describes, with fresh weights.
+
+    New layers start as the paper says, by Xavier's method (section 3); the base network in its
+    own way, as it can be had trained.
+
+    Args:
+        spec: the architecture.
+        num_classes: classes, the background included: at least 2.
+    Raises:
+        ValueError: `num_classes` is below 2.
+    """
     if num_classes < 2:
         raise ValueError(f"a model needs the background and a class at least, got {num_classes}")
-    spec = model_spec(name)
     backbone = spec.backbone()
-    extras = [spec.extra(*channels) for channels in spec.extras]
-    map_channels = [*backbone.out_channels, *(channels[-1] for channels in spec.extras)]
-    return SSD(backbone, extras, spec.head, map_channels, spec.levels, num_classes)
+    extras = [spec.extra(*row) for row in spec.extras]
+    map_channels = [
+        *backbone.out_channels,
+        *(out_channels for _, _, out_channels, *_ in spec.extras),
+    ]
+    model = SSD(backbone, extras, spec.head, map_channels, spec.levels, num_classes)
+    for added in (model.extras, model.box_heads, model.class_heads):
+        added.apply(xavier)
+    return model

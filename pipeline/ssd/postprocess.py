@@ -1,20 +1,27 @@
 """From the network's output to detections: scores, decoding, non-maximum suppression.
 
 The same code runs on the CPU and on a GPU, on the whole batch at once: no loop over images or
-classes. Sorting takes in every score as soon as one passes the threshold; the sigmoid, decoding
-and suppression take in the candidates only.
+classes. What cannot pass the threshold is dropped by its logits alone; exponentials, boxes, sorting
+and suppression see the few candidates that are left.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from pipeline.ssd.box_coder import decode
 from pipeline.ssd.boxes import area, pairwise_iou
+
+Scoring = Literal["softmax", "sigmoid"]
+"""How logits become scores: softmax with the background (SSD paper), or each class by itself."""
+
+_SLACK = 1e-3
+"""How much easier the test of logits is than that of scores, for the rounding of softmax."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,49 +38,67 @@ class BatchDetections:
     """(N,) int64, detections in each image."""
 
 
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Which candidates become detections."""
+
+    nms_iou: float
+    """A box is dropped when it overlaps a better one by more."""
+    top_k: int
+    """Candidates an image that enter suppression, best first."""
+    keep: int
+    """K, detections an image at most."""
+    clip_first: bool = False
+    """Clip boxes to the image before they suppress each other, or only after."""
+    class_agnostic: bool = False
+    """Boxes suppress each other whatever their class, not only within it."""
+    class_limit: int | None = None
+    """Where there are more than `keep` detections, those of a class past its best so many give
+    way to other classes first; a limit no class feels while there is room."""
+
+
 def postprocess(
     deltas: Tensor,
     logits: Tensor,
     default_boxes: Tensor,
     *,
+    scoring: Scoring,
     score_threshold: float,
-    nms_iou: float,
-    top_k: int,
-    keep: int,
+    suppression: Suppression,
 ) -> BatchDetections:
-    """Turn predictions with sigmoid scoring into detections.
-
-    A score passes a threshold exactly when its logit passes the threshold's logit, so the sigmoid
-    and the boxes are computed for the few that pass only.
+    """Turn predictions into detections.
 
     Args:
         deltas: (N, D, 4) float, see `box_coder.decode`.
-        logits: (N, D, 1 + C) float; column 0, the background, is ignored.
+        logits: (N, D, 1 + C) float; column 0 is the background, which sigmoid scoring ignores.
         default_boxes: (D, 4) float, cxcywh, relative to the image.
+        scoring: how logits become scores.
         score_threshold: detections score more, 0..1.
-        nms_iou: a box is dropped when it overlaps a better one of its class by more.
-        top_k: candidates an image that enter suppression, best first.
-        keep: K, detections an image at most.
+        suppression: which of the candidates stay.
     Returns:
         Detections sorted by score; equal scores keep the order of the default boxes.
     """
-    images, _, columns = logits.shape
-    classes = columns - 1
-    scored = logits[..., 1:].flatten(1).float()
-    passes = scored > logit(score_threshold)
-    candidates = min(int(passes.sum(dim=1).max()), top_k)
-    if candidates == 0:
-        return _empty(images, keep, deltas.device)
+    find = _softmax_candidates if scoring == "softmax" else _sigmoid_candidates
+    row, labels, scores = find(logits, score_threshold)
+    images, boxes_per_image = logits.shape[:2]
+    if len(row) == 0:
+        return _empty(images, suppression.keep, deltas.device)
 
-    ranked, order = scored.where(passes, -math.inf).sort(dim=1, descending=True, stable=True)
-    ranked, order = ranked[:, :candidates], order[:, :candidates]
-    labels, which = order % classes, order // classes
-    candidate_deltas = deltas.float().gather(1, which[..., None].expand(-1, -1, 4))
-    boxes = decode(candidate_deltas, default_boxes[which])
-    kept = suppress(boxes, labels, ranked > -math.inf, nms_iou)
-    boxes = boxes.clamp(0, 1)
-    kept &= area(boxes) > 0
-    return _compact(boxes, ranked.sigmoid(), labels, kept, keep)
+    which, valid = _rank(row // boxes_per_image, scores, images, suppression.top_k)
+    row, labels, scores = row[which], labels[which], scores[which].where(valid, 0)
+    candidate_deltas = deltas.flatten(0, 1)[row].float()
+    boxes = decode(candidate_deltas, default_boxes[row % boxes_per_image])
+    clipped = boxes.clamp(0, 1)
+    kept = suppress(
+        clipped if suppression.clip_first else boxes,
+        torch.zeros_like(labels) if suppression.class_agnostic else labels,
+        valid,
+        suppression.nms_iou,
+    )
+    kept &= area(clipped) > 0
+    if suppression.class_limit is not None:
+        kept = _limit(kept, labels, suppression.class_limit, suppression.keep)
+    return _compact(clipped, scores, labels, kept, suppression.keep)
 
 
 def logit(score: float) -> float:
@@ -81,6 +106,56 @@ def logit(score: float) -> float:
     if score in (0, 1):
         return math.copysign(math.inf, score - 0.5)
     return math.log(score / (1 - score))
+
+
+def _sigmoid_candidates(logits: Tensor, threshold: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Every pair of default box and class that scores more than the threshold.
+
+    A score passes exactly when its logit passes the threshold's logit.
+
+    Returns:
+        For each candidate, in order: its row in the (N * D) default boxes of all images, its
+        label, its score.
+    """
+    foreground = logits.flatten(0, 1)[:, 1:]
+    row, labels = (foreground > logit(threshold)).nonzero(as_tuple=True)
+    return row, labels, foreground[row, labels].float().sigmoid()
+
+
+def _softmax_candidates(logits: Tensor, threshold: float) -> tuple[Tensor, Tensor, Tensor]:
+    """As `_sigmoid_candidates`, with the background in the sum.
+
+    A softmax score is at most what it would be if there were no class besides it and the
+    background, which is the sigmoid of the difference of the two logits. A default box whose
+    largest difference does not pass has no candidate.
+    """
+    flat = logits.flatten(0, 1)
+    margin = flat[:, 1:].amax(dim=1).float() - flat[:, 0].float()
+    (hopeful,) = (margin > logit(threshold) - _SLACK).nonzero(as_tuple=True)
+    scores = flat[hopeful].float().softmax(dim=1)[:, 1:]
+    index, labels = (scores > threshold).nonzero(as_tuple=True)
+    return hopeful[index], labels, scores[index, labels]
+
+
+def _rank(image: Tensor, scores: Tensor, images: int, top_k: int) -> tuple[Tensor, Tensor]:
+    """Arrange a list of candidates by image and score.
+
+    Args:
+        image: (M,) image of each candidate, ascending.
+        scores: (M,) float.
+        images: N.
+        top_k: most candidates of an image, the best.
+    Returns:
+        (N, K) index into the list, best first, and (N, K) bool, whether there is one.
+    """
+    order = scores.argsort(descending=True, stable=True)
+    order = order[image[order].argsort(stable=True)]
+    counts = image.bincount(minlength=images)
+    width = min(int(counts.max()), top_k)
+    column = torch.arange(width, device=image.device)
+    valid = column < counts[:, None]
+    start = counts.cumsum(dim=0) - counts
+    return order[(start[:, None] + column).where(valid, 0)], valid
 
 
 def suppress(boxes: Tensor, labels: Tensor, valid: Tensor, nms_iou: float) -> Tensor:
@@ -109,6 +184,16 @@ def suppress(boxes: Tensor, labels: Tensor, valid: Tensor, nms_iou: float) -> Te
         if torch.equal(still_kept, kept):
             return kept
         kept = still_kept
+
+
+def _limit(kept: Tensor, labels: Tensor, class_limit: int, keep: int) -> Tensor:
+    """Of the kept boxes, best first, drop those that must give way; see `Suppression`."""
+    same_class = (labels[:, :, None] == labels[:, None, :]) & kept[:, :, None]
+    rank_in_class = same_class.triu(diagonal=1).sum(dim=1)
+    within = kept & (rank_in_class < class_limit)
+    spare = (keep - within.sum(dim=1, keepdim=True)).clamp(min=0)
+    beyond = kept & ~within
+    return within | (beyond & (beyond.cumsum(dim=1) <= spare))
 
 
 def _compact(

@@ -39,9 +39,12 @@ class _Taps:
 
 @lru_cache(maxsize=256)
 def _taps(source: int, target: int, grid: Grid) -> _Taps:
-    assert grid == "tensorflow1"
-    # tf.image.resize_bilinear before TensorFlow 2: source = target * scale, in float32.
-    position = np.arange(target, dtype=np.float32) * (np.float32(source) / np.float32(target))
+    scale = np.float32(source) / np.float32(target)
+    position = np.arange(target, dtype=np.float32)
+    if grid == "tensorflow1":  # tf.image.resize_bilinear before TensorFlow 2
+        position *= scale
+    else:  # torch.nn.functional.interpolate without align_corners and antialias
+        position = np.maximum((position + np.float32(0.5)) * scale - np.float32(0.5), 0)
     first = np.minimum(position.astype(np.int64), source - 1)
     return _Taps(first, np.minimum(first + 1, source - 1), position - first.astype(np.float32))
 
@@ -77,7 +80,8 @@ class Preprocessor:
         Returns:
             (N, 3, S, S) float32 RGB, `out` if it was given.
         """
-        scale, offset, size = self._spec.pixel_scale, self._spec.pixel_offset, self._spec.size
+        size, scale = self._spec.size, self._spec.pixels.scale
+        offset = np.array(self._spec.pixels.offset, np.float32)
         if out is None:
             out = torch.empty(len(pictures), 3, size, size)
         for picture, image in zip(pictures, out, strict=True):
@@ -111,6 +115,33 @@ class Preprocessor:
             _blend(self._left, self._right, right_share, self._across)
             _blend(self._across[:size], self._across[size:], lower_share, out)
         cv2.merge(self._planes, self._pixels)
+
+
+def rgb_to_input(rgb: npt.NDArray[np.uint8], spec: ModelSpec) -> Tensor:
+    """Make the input of a model from RGB, on the same grid: for training.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        spec: the model.
+    Returns:
+        (3, S, S) float32.
+    """
+    height, width = rgb.shape[:2]
+    rows, columns = _taps(height, spec.size, spec.grid), _taps(width, spec.size, spec.grid)
+    upper, lower = (
+        _between(
+            rgb[picked][:, columns.first], rgb[picked][:, columns.second], columns.share[:, None]
+        )
+        for picked in (rows.first, rows.second)
+    )
+    pixels = _between(upper, lower, rows.share[:, None, None])
+    pixels = pixels * np.float32(spec.pixels.scale) + np.array(spec.pixels.offset, np.float32)
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+
+
+def _between(first: Samples, second: Samples, share: Samples) -> Samples:
+    start = first.astype(np.float32)
+    return start + (second - start) * share
 
 
 def _blend(first: Samples, second: Samples, share: Samples, out: Samples) -> None:

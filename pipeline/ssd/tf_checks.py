@@ -48,8 +48,8 @@ def _check_input(graph: FrozenGraph, spec: ModelSpec) -> None:
     graph.expect_attr(resize, "align_corners", False)
     if "half_pixel_centers" in resize.attrs:
         graph.expect_attr(resize, "half_pixel_centers", False)
-    graph.expect_constant("Preprocessor/mul/x", np.float32(spec.pixel_scale))
-    graph.expect_constant("Preprocessor/sub/y", np.float32(-spec.pixel_offset))
+    graph.expect_constant("Preprocessor/mul/x", np.float32(spec.pixels.scale))
+    graph.expect_constant("Preprocessor/sub/y", np.float32(-spec.pixels.offset[0]))
     images = "Preprocessor/map/TensorArrayStack/TensorArrayGatherV3"
     scaled = graph.expect_operation("Preprocessor/mul", "Mul", "Preprocessor/mul/x", images)
     graph.expect_operation("Preprocessor/sub", "Sub", scaled, "Preprocessor/sub/y")
@@ -218,15 +218,15 @@ def _check_suppression(graph: FrozenGraph, spec: ModelSpec, classes: int) -> Non
 
         nms = f"{_NMS}/{_numbered('non_max_suppression', label)}"
         iou, score = f"{nms}/iou_threshold", f"{nms}/score_threshold"
-        graph.expect_constant(iou, np.float32(spec.nms_iou))
+        graph.expect_constant(iou, np.float32(spec.suppression.nms_iou))
         graph.expect_constant(score, np.float32(_NO_SCORE_THRESHOLD))
-        keep = _at_most(graph, label, spec.keep, f"strided_slice_{2 * label + 1}")
+        keep = _at_most(graph, label, spec.suppression.keep, f"strided_slice_{2 * label + 1}")
         name = f"{nms}/NonMaxSuppressionV3"
         expect(name, "NonMaxSuppressionV3", boxes.name, scores, keep, iou, score)
     start, delta = f"{_NMS}/range/start", f"{_NMS}/range/delta"
     graph.expect_constant(start, np.int32(0))
     graph.expect_constant(delta, np.int32(1))
-    keep = _at_most(graph, classes, spec.keep, f"strided_slice_{2 * classes}")
+    keep = _at_most(graph, classes, spec.suppression.keep, f"strided_slice_{2 * classes}")
     expect(f"{_NMS}/range", "Range", start, keep, delta)
 
 

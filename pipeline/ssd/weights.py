@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
+from typing import Any, cast, get_args
 
 from pipeline.errors import ModelError
-from pipeline.ssd.model import SSD
+from pipeline.ssd.model import SSD, build_model
+from pipeline.ssd.postprocess import Scoring
+from pipeline.ssd.tensors import check_state, is_torch_file, read_tensors, save_tensors
+from pipeline.ssd.torchvision_import import read_checkpoint
+from pipeline.ssd.zoo import ModelSpec, model_spec
 
 _FORMAT = "watchline-1"
 
@@ -26,37 +24,77 @@ class WeightsInfo:
 
     model_name: str
     class_names: tuple[str, ...]
+    spec: ModelSpec
+    """The model's specification, with the input size and the scoring of these weights."""
+    training: Mapping[str, Any]
+    """How they were trained; empty if not by this program."""
 
 
-def save_weights(path: Path, model: SSD, model_name: str, class_names: Sequence[str]) -> None:
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model with its weights, in evaluation mode, and what they say about themselves."""
+
+    model: SSD
+    info: WeightsInfo
+
+
+def save_weights(
+    path: Path,
+    model: SSD,
+    model_name: str,
+    class_names: Sequence[str],
+    spec: ModelSpec | None = None,
+    training: Mapping[str, Any] | None = None,
+) -> None:
     """Write a model's weights; the file appears whole or not at all.
 
+    Args:
+        path: the file; its folder is made.
+        model: the model.
+        model_name: its name in the zoo.
+        class_names: a name for each foreground class.
+        spec: its specification if that is not the zoo's.
+        training: how it was trained, for the reader; any JSON.
     Raises:
         ModelError: the file cannot be written.
         ValueError: the number of names is not the model's number of classes.
     """
     if len(class_names) != model.num_foreground:
         raise ValueError(f"{len(class_names)} names for {model.num_foreground} classes")
+    spec = spec or model_spec(model_name)
     metadata = {
         "format": _FORMAT,
         "model": model_name,
         "class_names": json.dumps(list(class_names)),
+        "size": str(spec.size),
+        "scoring": spec.scoring,
+        "training": json.dumps(training or {}),
     }
-    state = {key: value.contiguous() for key, value in model.state_dict().items()}
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(save(state, metadata))
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    save_tensors(path, model.state_dict(), metadata)
+
+
+def load_model(path: Path, model_name: str) -> LoadedModel:
+    """Build a model with the weights of a file.
+
+    Args:
+        path: a file written by `save_weights`, or a checkpoint of torchvision's model.
+        model_name: its name in the zoo.
+    Raises:
+        ModelError: the file is missing or damaged, is for another model, or holds values that are
+            not finite.
+    """
+    if is_torch_file(path):
+        state, class_names = read_checkpoint(path, model_name)
+        info = WeightsInfo(model_name, class_names, model_spec(model_name), {})
+    else:
+        metadata, state = read_tensors(path)
+        info = _info(path, metadata)
+    if info.model_name != model_name:
+        raise ModelError(f"{path}: these are weights of {info.model_name!r}, not of {model_name!r}")
+    model = build_model(info.spec, 1 + len(info.class_names))
+    check_state(path, state, model.state_dict(), model_name)
+    model.load_state_dict(state)
+    return LoadedModel(model.eval(), info)
 
 
 def read_weights_info(path: Path) -> WeightsInfo:
@@ -65,45 +103,8 @@ def read_weights_info(path: Path) -> WeightsInfo:
     Raises:
         ModelError: the file is missing, damaged, or was not written by `save_weights`.
     """
-    metadata, _ = _open(path, with_tensors=False)
+    metadata, _ = read_tensors(path, keys=())
     return _info(path, metadata)
-
-
-def load_weights(path: Path, model: SSD, model_name: str) -> None:
-    """Read a file into a model.
-
-    Args:
-        path: a file written by `save_weights`.
-        model: the model to fill; unchanged when this raises.
-        model_name: its name in the zoo.
-    Raises:
-        ModelError: the file is missing or damaged, is for another model or other classes, or
-            holds values that are not finite.
-    """
-    metadata, state = _open(path, with_tensors=True)
-    info = _info(path, metadata)
-    if info.model_name != model_name:
-        raise ModelError(f"{path}: these are weights of {info.model_name!r}, not of {model_name!r}")
-    if len(info.class_names) != model.num_foreground:
-        raise ModelError(
-            f"{path}: these weights have {len(info.class_names)} classes, "
-            f"the model has {model.num_foreground}"
-        )
-    _check_state(path, state, model.state_dict(), model_name)
-    model.load_state_dict(state)
-
-
-def _open(path: Path, with_tensors: bool) -> tuple[Mapping[str, str], dict[str, Tensor]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            keys = file.keys() if with_tensors else []
-            return file.metadata() or {}, {key: file.get_tensor(key) for key in keys}
-    except FileNotFoundError as error:
-        raise ModelError(f"{path}: no such weights file") from error
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error}") from error
-    except SafetensorError as error:
-        raise ModelError(f"{path}: not a safetensors file, or damaged ({error})") from error
 
 
 def _info(path: Path, metadata: Mapping[str, str]) -> WeightsInfo:
@@ -112,31 +113,26 @@ def _info(path: Path, metadata: Mapping[str, str]) -> WeightsInfo:
         raise ModelError(f"{path}: not Watchline weights: format is {found!r}, not {_FORMAT!r}")
     try:
         names = json.loads(metadata["class_names"])
+        training = json.loads(metadata.get("training", "{}"))
         model_name = metadata["model"]
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: damaged: no model or class names inside") from error
     if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
         raise ModelError(f"{path}: damaged: class names must be a list of strings, got {names!r}")
-    return WeightsInfo(model_name, tuple(names))
+    if not isinstance(training, dict):
+        raise ModelError(f"{path}: damaged: the record of its training is {training!r}")
+    return WeightsInfo(model_name, tuple(names), _spec(path, model_name, metadata), training)
 
 
-def _check_state(
-    path: Path, state: Mapping[str, Tensor], expected: Mapping[str, Tensor], model_name: str
-) -> None:
-    differences = [f"{key} is missing" for key in expected if key not in state]
-    differences += [f"{key} is unknown" for key in state if key not in expected]
-    differences += [
-        f"{key} is {_describe(value)} instead of {_describe(expected[key])}"
-        for key, value in state.items()
-        if key in expected and _describe(value) != _describe(expected[key])
-    ]
-    if differences:
-        more = f", and {len(differences) - 1} more differences" if differences[1:] else ""
-        raise ModelError(f"{path}: not weights of {model_name!r}: {differences[0]}{more}")
-    for key, value in state.items():
-        if value.is_floating_point() and not torch.isfinite(value).all():
-            raise ModelError(f"{path}: {key} has values that are not finite")
-
-
-def _describe(value: Tensor) -> str:
-    return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+def _spec(path: Path, model_name: str, metadata: Mapping[str, str]) -> ModelSpec:
+    """The zoo's specification with what the file says of size and scoring, if it does."""
+    spec = model_spec(model_name)
+    size, scoring = metadata.get("size", str(spec.size)), metadata.get("scoring", spec.scoring)
+    if not size.isdecimal() or len(size) > 9:
+        raise ModelError(f"{path}: damaged: input size is {size[:20]!r}, not a number")
+    if scoring not in get_args(Scoring):
+        raise ModelError(f"{path}: damaged: scoring is {scoring[:20]!r}, not softmax or sigmoid")
+    try:
+        return replace(spec.resized(int(size)), scoring=cast(Scoring, scoring))
+    except ModelError as error:
+        raise ModelError(f"{path}: damaged: {error}") from error

@@ -17,7 +17,10 @@ from tests.kinds import MakeVideo
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "yolo"], "unknown model 'yolo'; known are: person, ssdlite300"),
+        (
+            ["--model", "yolo"],
+            "unknown model 'yolo'; known are: person, coco, coco-accurate, ssd300",
+        ),
         (["--model", "ssdlite300_mobilenet_v2"], "has no weights of its own; give some by --weigh"),
         (["--weights", "missing.safetensors"], "missing.safetensors: no such weights file"),
         (["--weights", "folder"], "folder: "),

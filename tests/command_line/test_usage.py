@@ -98,7 +98,7 @@ def test_models_are_listed(watchline: Watchline) -> None:
         "input_size": 300,
         "default_boxes": 1917,
         "classes": ["person"],
-        "weights": "package index (models pull)",
+        "weights": "package index (models pull person)",
     }
     assert "person" in watchline("models", "list").out
 

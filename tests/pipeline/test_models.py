@@ -48,7 +48,7 @@ def test_a_cache_that_cannot_be_used_is_named(cache: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("yolo", "unknown model 'yolo'; known are: person, ssdlite300_mobilenet_v2"),
+        ("yolo", "unknown model 'yolo'; known are: person, coco, coco-accurate, ssd300"),
         ("ssdlite300_mobilenet_v2", "has no weights of its own; give some by --weights"),
     ],
 )
@@ -68,7 +68,11 @@ def test_a_graph_is_imported_with_the_names_given(person_graph: Path, tmp_path: 
 
 
 def test_every_model_is_described() -> None:
-    person, architecture = describe_models()
+    described = {model["name"]: model for model in describe_models()}
+    person, architecture = described["person"], described["ssdlite300_mobilenet_v2"]
+    assert described["coco"]["architecture"] == "ssdlite320_mobilenet_v3_large"
+    assert described["coco-accurate"]["default_boxes"] == 8732
+    assert "umbrella" in described["coco"]["classes"]
     assert (person["name"], person["default_boxes"], person["classes"]) == (
         "person",
         1917,

@@ -48,7 +48,7 @@ def noise(height: int, width: int) -> Frame:
 
 def test_detections_keep_their_promises(detector: SsdDetector) -> None:
     (found,) = detector.detect([noise(90, 160)])
-    assert 0 < len(found) <= SPEC.keep
+    assert 0 < len(found) <= SPEC.suppression.keep
     assert found.scores.min() > 0.6
     assert (np.diff(found.scores) <= 0).all()
     assert set(found.names) <= {"cat", "dog"}
@@ -150,7 +150,7 @@ def test_wrong_arguments(model: SSD) -> None:
         SsdDetector(model, SPEC, ["cat", "dog"], score_threshold=1.5)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.needs_cuda
 @pytest.mark.parametrize(("precision", "error"), [("fp32", 0.01), ("fp16", 0.03), ("bf16", 0.1)])
 def test_the_gpu_agrees(model: SSD, detector: SsdDetector, precision: str, error: float) -> None:
     on_gpu = SsdDetector(model, SPEC, ["cat", "dog"], 0.6, "cuda", precision)  # type: ignore[arg-type]

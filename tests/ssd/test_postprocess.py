@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision.ops import nms
 
 from pipeline.ssd.box_coder import decode
-from pipeline.ssd.postprocess import BatchDetections, logit, postprocess, suppress
+from pipeline.ssd.postprocess import BatchDetections, Suppression, logit, postprocess, suppress
 
 
 def random_boxes(count: int, seed: int) -> Tensor:
@@ -33,10 +33,9 @@ def run(
         deltas,
         logits,
         default_boxes,
+        scoring="sigmoid",
         score_threshold=score_threshold,
-        nms_iou=nms_iou,
-        top_k=top_k,
-        keep=keep,
+        suppression=Suppression(nms_iou, top_k, keep),
     )
 
 
@@ -187,7 +186,7 @@ def test_a_logit_that_is_not_a_number_is_no_detection() -> None:
     assert result.scores[0, 0].item() == pytest.approx(torch.tensor(1.0).sigmoid().item())
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.needs_cuda
 def test_the_gpu_says_what_the_cpu_says() -> None:
     default_boxes = random_boxes(300, seed=0)
     generator = torch.Generator().manual_seed(0)

@@ -1,12 +1,20 @@
-"""Backbones: the image networks an SSD stands on, and the extra feature maps behind them."""
+"""MobileNets as base networks of SSDLite, each with two feature maps.
+
+The first map is the expansion inside the block that goes from stride 16 to 32, the second the last
+layer before the classifier (MobileNetV2, arXiv 1801.04381, section 6.2; MobileNetV3,
+arXiv 1905.02244, section 6.3).
+"""
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor, nn
+from torchvision.models import mobilenet_v3_large
 
-from pipeline.ssd.layers import ConvBN, depthwise
+from pipeline.ssd.layers import BATCH_NORM_EPS, BATCH_NORM_MOMENTUM, ConvBN, depthwise
 
-# MobileNetV2 (arXiv 1801.04381) table 2: expansion, output channels, repeats, first stride.
+# MobileNetV2 table 2: expansion, output channels, repeats, first stride.
 _MOBILENET_V2_STAGES = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),
@@ -41,11 +49,7 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-    """MobileNetV2 with two feature maps, as SSDLite takes them (paper section 6.2).
-
-    The first map is the expansion inside the block that goes from stride 16 to 32, the second is
-    the last layer before the classifier: (N, 576, 19, 19) and (N, 1280, 10, 10) at 300x300.
-    """
+    """MobileNetV2; its maps are (N, 576, 19, 19) and (N, 1280, 10, 10) at 300x300."""
 
     out_channels = (576, 1280)
 
@@ -79,11 +83,23 @@ class MobileNetV2(nn.Module):
         return [first_map, self.last(x)]
 
 
-class ExtraLayer(nn.Sequential):
-    """Halves a feature map: reduce the channels, filter each at stride 2, widen again."""
+class MobileNetV3Large(nn.Module):
+    """torchvision's MobileNetV3 with half the channels behind stride 16, as SSDLite has it.
 
-    def __init__(self, in_channels: int, reduced: int, out_channels: int) -> None:
+    Its maps are (N, 672, 20, 20) and (N, 480, 10, 10) at 320x320.
+    """
+
+    out_channels = (672, 480)
+
+    def __init__(self) -> None:
         super().__init__()
-        self.reduce = ConvBN(in_channels, reduced)
-        self.depthwise = depthwise(reduced, stride=2)
-        self.project = ConvBN(reduced, out_channels)
+        norm = partial(nn.BatchNorm2d, eps=BATCH_NORM_EPS, momentum=BATCH_NORM_MOMENTUM)
+        features = mobilenet_v3_large(norm_layer=norm, reduced_tail=True).features
+        tap = features[13].block
+        self.to_stride_16 = nn.Sequential(*features[:13], tap[0])
+        self.to_stride_32 = nn.Sequential(tap[1:], *features[14:])
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Turn (N, 3, S, S) images into two feature maps."""
+        first_map = self.to_stride_16(images)
+        return [first_map, self.to_stride_32(first_map)]

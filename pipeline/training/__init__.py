@@ -1,0 +1,1 @@
+"""Training and evaluation: annotated pictures in, weights and their quality out."""
