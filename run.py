@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from io import TextIOWrapper
@@ -17,6 +17,9 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from pipeline.commands import models
+from pipeline.commands.evaluate import evaluate_command
+from pipeline.commands.train import train
 from pipeline.config import Config, Engine, LogFormat, Precision, load_config
 from pipeline.errors import PipelineError, SinkError, SourceError, UsageError, WatchlineError
 from pipeline.interrupts import Interrupts, terminable
@@ -24,6 +27,7 @@ from pipeline.interrupts import Interrupts, terminable
 if TYPE_CHECKING:
     from pipeline.clock import Clock
     from pipeline.graph import Pipeline
+    from pipeline.picture import Picture
     from sinks.outputs import FileSink
 
 REFRESH_S = 0.25
@@ -35,8 +39,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-models = typer.Typer(help="What can be run, and where its weights are.", no_args_is_help=True)
-app.add_typer(models, name="models")
 
 
 @app.command()
@@ -108,45 +110,17 @@ def demo(
     return _watch(Config.model_validate(settings))
 
 
-@models.command("list")
-def list_models(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Show the models and whether their weights are here."""
-    from pipeline.console import models_table
-    from pipeline.models import describe_models
+def _picture_reader() -> Callable[[Path], Picture]:
+    """What reads a picture of a dataset as `watch` reads one of a folder."""
+    from sources.decode import PictureMaker
+    from sources.images import read_picture
 
-    described = describe_models()
-    if as_json:
-        print(json.dumps(described))
-    else:
-        Console().print(models_table(described))
+    return partial(read_picture, make=PictureMaker())
 
 
-@models.command()
-def pull(name: Annotated[str, typer.Argument(help="A name with weights, such as person.")]) -> None:
-    """Fetch a model's weights into the cache."""
-    from pipeline.console import download_bar
-    from pipeline.models import pull_weights
-
-    with download_bar(Console(stderr=True), f"model {name}") as progress:
-        path = pull_weights(name, progress)
-    print(path)
-
-
-@models.command("import")
-def import_model(
-    graph: Annotated[Path, typer.Argument(help="TensorFlow frozen graph, a .pb file.")],
-    output: Annotated[Path, typer.Option(help="Safetensors file to write.")],
-    class_name: Annotated[
-        list[str] | None, typer.Option(help="Name of a class; repeat it, in label order.")
-    ] = None,
-) -> None:
-    """Convert a TensorFlow frozen graph to weights for --weights."""
-    from pipeline.models import import_graph
-
-    import_graph(graph, output, class_name)
-    print(output)
+app.command()(train)
+app.command()(evaluate_command(_picture_reader))
+app.add_typer(models.app, name="models")
 
 
 def _watch(config: Config) -> int:
@@ -205,6 +179,7 @@ def _build(
             device=config.device,
             precision=config.precision,
             score=config.score,
+            nms=config.nms,
             progress=progress,
         )
     pipeline = Pipeline(

@@ -2,84 +2,37 @@
 
 from __future__ import annotations
 
-import difflib
-import os
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    ValidationError,
-    field_validator,
-)
+from pydantic import Field, ValidationError, field_validator
 
 from pipeline.errors import ConfigError, UsageError
+from pipeline.plain_yaml import parse_yaml, read_yaml
+from pipeline.settings import Address, FilePath, Settings, between, explain
 
-MAX_FILE_BYTES = 1_000_000
 ENVIRONMENT_PREFIX = "WATCHLINE__"
 MAX_ID_LENGTH = 64
 _SLUG = re.compile(r"[A-Za-z0-9_-]+")
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
+_BATCH_SIZE = between(1, 256)
+_WAIT_S = between(0, 10)
+_LANE = between(1, 1024)
+_DURATION_S = between(0.1, 31_536_000)
+_MAX_FRAMES = between(1, 10**12)
+_SHARE = between(0, 1)
+_CLASS_LIMIT = between(1, 1000)
 
-_MAX_SHOWN = 100
-"""Characters of a wrong value that an error message repeats."""
-_MESSAGES = {"model_type": "must hold 'key: value' lines"}
-"""Words for errors of pydantic whose own would speak of Python."""
-
-
-def _between(low: float, high: float) -> tuple[AfterValidator, Any]:
-    """A number in low..high, both included, whose error message states the range."""
-
-    def check(value: float) -> float:
-        if not low <= value <= high:
-            raise ValueError(f"must be between {low} and {high}")
-        return value
-
-    return AfterValidator(check), Field(json_schema_extra={"minimum": low, "maximum": high})
-
-
-def _address(value: object) -> str:
-    """The name of a file, which need not be UTF-8, with `~` expanded; or a URL."""
-    if not isinstance(value, str | Path) or value == "":
-        raise ValueError("must be a path")
-    address = str(value)
-    if b"\0" in os.fsencode(address):
-        raise ValueError("must not hold zero bytes")
-    return os.path.expanduser(address)
-
-
-def _path(value: object) -> Path:
-    return Path(_address(value))
-
-
-_SCORE = _between(0, 1)
-_BATCH_SIZE = _between(1, 256)
-_WAIT_S = _between(0, 10)
-_LANE = _between(1, 1024)
-_DURATION_S = _between(0.1, 31_536_000)
-_MAX_FRAMES = _between(1, 10**12)
-
-Address = Annotated[str, PlainValidator(_address)]
-FilePath = Annotated[Path, PlainValidator(_path)]
-Score = Annotated[float, *_SCORE]
+Score = Annotated[float, *_SHARE]
 Engine = Literal["auto", "torch"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 LogFormat = Literal["text", "json"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class SourceConfig(_Strict):
+class SourceConfig(Settings):
     """One source."""
 
     source: Address
@@ -95,7 +48,7 @@ class SourceConfig(_Strict):
         return value
 
 
-class BatchConfig(_Strict):
+class BatchConfig(Settings):
     """How frames are gathered for the detector."""
 
     size: Annotated[int, *_BATCH_SIZE] = 4
@@ -106,7 +59,19 @@ class BatchConfig(_Strict):
     """Frames of one source that may wait for the detector."""
 
 
-class Config(_Strict):
+class NmsConfig(Settings):
+    """Which of several boxes on the same thing stay."""
+
+    iou: Annotated[float, *_SHARE] | None = None
+    """A box that overlaps a better one by more goes, 0..1; None for the model's own bound."""
+    class_agnostic: bool = False
+    """Boxes of different classes suppress each other too."""
+    class_limit: Annotated[int, *_CLASS_LIMIT] | None = None
+    """In a frame with more objects than a model reports, those of a class past its best so many
+    give way to other classes first."""
+
+
+class Config(Settings):
     """All settings of `watch`; the flags bear the same names."""
 
     sources: list[SourceConfig] = Field(default_factory=list)
@@ -117,6 +82,7 @@ class Config(_Strict):
     """What runs the model; so far "auto" is torch."""
     precision: Precision = "auto"
     score: Score = 0.5
+    nms: NmsConfig = NmsConfig()
     batch: BatchConfig = BatchConfig()
     record: FilePath | None = None
     detections: FilePath | None = None
@@ -187,7 +153,7 @@ def load_config(
     """
     merged: dict[str, Any] = {}
     for origin, layer in (
-        (str(path), _read_yaml(path) if path else {}),
+        (str(path), read_yaml(path) if path else {}),
         ("environment", _from_environment(environment)),
         ("command line", {key: value for key, value in flags.items() if value is not None}),
     ):
@@ -197,32 +163,8 @@ def load_config(
         except ValidationError as error:
             # The layers below were right, so what is wrong came with this one.
             fault = UsageError if origin == "command line" else ConfigError
-            raise fault(f"{origin}: {_explain(error)}") from error
+            raise fault(f"{origin}: {explain(error, Config)}") from error
     return config
-
-
-def _explain(error: ValidationError) -> str:
-    """The first fault, with the path of its key and what would be right."""
-    first = error.errors()[0]
-    location = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        known = _known_keys(first["loc"][:-1])
-        close = difflib.get_close_matches(str(first["loc"][-1]), known, 1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(known)}"
-        return f"unknown key {location!r}; {hint}"
-    if first["type"] == "missing":
-        return f"{location}: is missing"
-    message = _MESSAGES.get(first["type"], first["msg"].removeprefix("Value error, "))
-    given = repr(first["input"])
-    if len(given) > _MAX_SHOWN:
-        given = f"{given[:_MAX_SHOWN]}..."
-    return f"{location}: {message[0].lower()}{message[1:]}, got {given}"
-
-
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    models: dict[Hashable, type[BaseModel]] = {"sources": SourceConfig, "batch": BatchConfig}
-    model = models[location[0]] if location else Config
-    return sorted(model.model_fields)
 
 
 def _merge(base: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -238,75 +180,8 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     for name, text in environment.items():
         if name.startswith(ENVIRONMENT_PREFIX):
             parts = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
-            nested: Any = _parse_yaml(text, name)
+            nested: Any = parse_yaml(text, name)
             for part in reversed(parts):
                 nested = {part: nested}
             values = _merge(values, nested)
     return values
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(data) > MAX_FILE_BYTES:
-        raise ConfigError(f"{path}: is larger than {MAX_FILE_BYTES} bytes")
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: is not UTF-8 text") from error
-    values = _parse_yaml(text, str(path))
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: must hold 'key: value' lines, got {type(values).__name__}")
-    return values
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """YAML of plain values: no aliases, which can blow up, no tags, no keys given twice."""
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
-        node = None
-        if isinstance(event, yaml.AliasEvent):
-            fault = "aliases are not accepted"
-        elif event.tag is not None:
-            fault = f"tags are not accepted, got {event.tag!r}"
-        else:
-            node = super().compose_node(parent, index)
-            if not (isinstance(node, yaml.ScalarNode) and "\0" in node.value):
-                return node
-            fault = "zero bytes are not accepted"
-        raise yaml.composer.ComposerError(None, None, fault, event.start_mark)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
-            if key is not None and key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is given twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-# A folder called 2026-01-31 is text and no date.
-_PlainLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _parse_yaml(text: str, origin: str) -> Any:
-    try:
-        return yaml.load(text, _PlainLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ConfigError(f"{origin}: {where}{error.problem}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{origin}: is not valid YAML") from error

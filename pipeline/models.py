@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from pipeline import fetch
-from pipeline.config import Precision
+from pipeline.config import NmsConfig, Precision
 from pipeline.errors import ModelError
+from pipeline.ssd.device import find_device
 from pipeline.ssd.engine import SsdDetector
-from pipeline.ssd.engine import load_detector as load_ssd_detector
 from pipeline.ssd.model import SSD
 from pipeline.ssd.tf_import import MODEL_NAME, import_frozen_graph
 from pipeline.ssd.torchvision_import import (
@@ -44,6 +42,8 @@ PRETRAINED: Mapping[str, Pretrained] = {
     "coco-accurate": Pretrained("ssd300_vgg16", COCO_CLASS_NAMES, "PyTorch"),
 }
 
+_OWN_NMS = NmsConfig()
+
 
 def load_detector(
     name: str,
@@ -52,6 +52,7 @@ def load_detector(
     device: str,
     precision: Precision,
     score: float,
+    nms: NmsConfig = _OWN_NMS,
     progress: fetch.Progress,
 ) -> SsdDetector:
     """Make a detector ready to run.
@@ -62,6 +63,7 @@ def load_detector(
         device: "auto" takes the first GPU if there is one.
         precision: "auto" takes fp16 on a GPU and fp32 on the CPU.
         score: least score of a detection, 0..1.
+        nms: what changes the model's own suppression.
         progress: told how far a download is.
     Raises:
         ModelError: unknown model or device, or wrong, damaged or missing weights.
@@ -70,11 +72,19 @@ def load_detector(
     architecture = architecture_of(name)
     if weights is None:
         weights = pull_weights(name, progress)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     if precision == "auto":
-        precision = "fp32" if device == "cpu" else "fp16"
-    return load_ssd_detector(architecture, weights, score, device, precision)
+        precision = "fp32" if find_device(device).type == "cpu" else "fp16"
+    loaded = load_model(weights, architecture)
+    info = loaded.info
+    own = info.spec.suppression
+    suppression = replace(
+        own,
+        nms_iou=own.nms_iou if nms.iou is None else nms.iou,
+        class_agnostic=nms.class_agnostic,
+        class_limit=nms.class_limit,
+    )
+    spec = replace(info.spec, suppression=suppression)
+    return SsdDetector(loaded.model, spec, info.class_names, score, device, precision)
 
 
 def architecture_of(name: str) -> str:

@@ -11,6 +11,7 @@ import av
 
 from pipeline.clock import Clock
 from pipeline.errors import SourceError
+from pipeline.picture import Picture
 from pipeline.types import Frame
 from sources.decode import PictureMaker
 from sources.file import open_video
@@ -63,10 +64,9 @@ class ImageFolder:
             if stop.is_set():
                 return
             try:
-                with open_video(path) as (container, _):
-                    picture = make.picture(next(container.decode(video=0)))
-            except (SourceError, av.error.FFmpegError, StopIteration) as error:
-                log.warning("picture skipped: %s", _named(path, error))
+                picture = read_picture(path, make)
+            except SourceError as error:
+                log.warning("picture skipped: %s", error)
                 self._on_skip("corrupt")
                 continue
             delivered += 1
@@ -82,5 +82,14 @@ class ImageFolder:
             raise SourceError(f"{self._paths[0].parent}: none of its pictures can be read")
 
 
-def _named(path: Path, error: Exception) -> str:
-    return str(error) if isinstance(error, SourceError) else f"{path}: cannot be decoded"
+def read_picture(path: Path, make: PictureMaker) -> Picture:
+    """Read the only picture, or the first, of a file.
+
+    Raises:
+        SourceError: it is missing or damaged.
+    """
+    try:
+        with open_video(path) as (container, _):
+            return make.picture(next(container.decode(video=0)))
+    except (av.error.FFmpegError, StopIteration) as error:
+        raise SourceError(f"{path}: cannot be decoded") from error

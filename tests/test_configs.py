@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import load_config
+from pipeline.training.recipe import load_training_config
 
-CONFIGS = sorted((Path(__file__).resolve().parent.parent / "configs").glob("*.yaml"))
+FOLDER = Path(__file__).resolve().parent.parent / "configs"
+TRAINING = FOLDER / "training.yaml"
+CONFIGS = sorted(set(FOLDER.glob("*.yaml")) - {TRAINING})
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
@@ -20,3 +23,7 @@ def test_an_example_loads(path: Path) -> None:
 
 def test_there_are_examples() -> None:
     assert len(CONFIGS) >= 2
+
+
+def test_the_example_for_training_loads() -> None:
+    assert load_training_config(TRAINING, {}, {}).data == Path("data.yaml")

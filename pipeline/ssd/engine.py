@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -13,11 +12,11 @@ import torch
 from torch import Tensor
 
 from pipeline.errors import ModelError
+from pipeline.ssd.device import find_device
 from pipeline.ssd.fuse import fuse
 from pipeline.ssd.model import SSD
 from pipeline.ssd.postprocess import BatchDetections, postprocess
 from pipeline.ssd.preprocess import Preprocessor
-from pipeline.ssd.weights import load_model
 from pipeline.ssd.zoo import ModelSpec
 from pipeline.types import Detections, Frame
 
@@ -41,7 +40,7 @@ class SsdDetector:
         spec: how the network is fed and read.
         class_names: a name for each foreground class.
         score_threshold: detections score more, 0..1.
-        device: "cpu" or "cuda[:N]".
+        device: "cpu", "cuda[:N]" or "auto".
         precision: number format of the network; the CPU takes "fp32" only.
     Raises:
         ModelError: the device is missing, or the precision is not for it.
@@ -61,7 +60,7 @@ class SsdDetector:
             raise ValueError(f"{len(class_names)} names for {model.num_foreground} classes")
         if not 0 <= score_threshold <= 1:
             raise ValueError(f"score threshold must be 0..1, got {score_threshold}")
-        on = _device(device)
+        on = find_device(device)
         if on.type == "cpu" and precision != "fp32":
             raise ModelError(f"precision {precision} needs a GPU; on the CPU use fp32")
         self.class_names = tuple(class_names)
@@ -154,37 +153,3 @@ class _Line:
                 )
             )
         return results
-
-
-def load_detector(
-    model_name: str,
-    weights: Path,
-    score_threshold: float = 0.5,
-    device: str = "cpu",
-    precision: Precision = "fp32",
-) -> SsdDetector:
-    """Build a detector from a model name and a weights file.
-
-    Class names come from the file.
-
-    Raises:
-        ModelError: unknown name, or the weights or the device do not fit.
-    """
-    loaded = load_model(weights, model_name)
-    info = loaded.info
-    return SsdDetector(
-        loaded.model, info.spec, info.class_names, score_threshold, device, precision
-    )
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = None
-    if device is None or device.type not in ("cpu", "cuda"):
-        raise ModelError(f"unknown device {name!r}; use cpu, cuda or cuda:N")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        found = torch.cuda.device_count()
-        raise ModelError(f"device {name!r} is not there: {found} CUDA devices found; use cpu")
-    return device

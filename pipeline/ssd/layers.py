@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 BATCH_NORM_EPS = 0.001
-BATCH_NORM_MOMENTUM = 0.03
+BATCH_NORM_MOMENTUM = 0.1
 
 Padding = Literal["same", "symmetric"]
 """TensorFlow's SAME padding, or half the kernel on every side; they differ at stride 2."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from pipeline.errors import ModelError
+from pipeline.whole_file import write_whole
 
 _TORCH_MAGIC = (b"PK\x03\x04", b"\x80")
 """First bytes of `torch.save`'s files: a zip archive since PyTorch 1.6, before that a pickle."""
@@ -28,20 +27,7 @@ def save_tensors(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str,
         ModelError: the file cannot be written.
     """
     content = save({key: value.contiguous() for key, value in state.items()}, dict(metadata))
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(content)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    write_whole(path, content, ModelError)
 
 
 def read_tensors(

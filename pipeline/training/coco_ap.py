@@ -13,6 +13,7 @@ Definitions: https://cocodataset.org/#detection-eval. Three things to know when 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -82,6 +83,7 @@ def coco_average_precision(dataset: Dataset, found: Sequence[Detections]) -> Coc
     with needs_package("faster-coco-eval", "COCO's average precision"):
         from faster_coco_eval import COCO, COCOeval_faster
 
+    logging.getLogger("faster_coco_eval").setLevel(logging.WARNING)  # it tells of each step
     common = {
         "images": [
             {"id": image, "height": example.size[0], "width": example.size[1]}

@@ -24,3 +24,15 @@ def needs_package(package: str, what: str) -> Iterator[None]:
         raise ConfigError(
             f"{what} needs the package {package}: pip install 'watchline[train]'"
         ) from error
+
+
+def require_packages() -> None:
+    """Make sure, before hours of work, that what is needed at their end is there.
+
+    Raises:
+        ConfigError: a package is not installed.
+    """
+    with needs_package("faster-coco-eval", "COCO's average precision"):
+        import faster_coco_eval  # noqa: F401
+    with needs_package("matplotlib", "A plot"):
+        import matplotlib  # noqa: F401

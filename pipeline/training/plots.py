@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.errors import ConfigError
 from pipeline.training.evaluation import Evaluation
 from pipeline.training.extras import needs_package
 from pipeline.training.history import EpochRecord
 from pipeline.training.voc_ap import VocClass, interpolated_precision
+from pipeline.whole_file import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,17 +129,6 @@ def _save(figure: Figure, path: Path) -> None:
     Raises:
         ConfigError: it cannot be written.
     """
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            figure.savefig(file, format="png", metadata={"Software": None})
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    png = io.BytesIO()
+    figure.savefig(png, format="png", metadata={"Software": None})
+    write_whole(path, png.getvalue())

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import MAX_FILE_BYTES, Config, load_config, slug
+from pipeline.config import Config, load_config, slug
 from pipeline.errors import ConfigError, UsageError
+from pipeline.plain_yaml import MAX_FILE_BYTES
 
 
 @pytest.fixture
@@ -89,6 +90,7 @@ def test_every_documented_setting_is_read(load) -> None:
         engine: torch
         precision: bf16
         score: 0.25
+        nms: {iou: 0.4, class_agnostic: true, class_limit: 5}
         batch: {size: 8, max_wait_s: 0.02, lane: 2}
         record: out
         detections: d.jsonl
@@ -140,7 +142,8 @@ def test_a_tilde_is_the_home_folder_and_names_need_not_be_utf8(
             "sources: [a.mp4, {source: b.mp4, idd: x}]",
             "unknown key 'sources.1.idd'; did you mean 'id'?",
         ),
-        ("1: 2", "1: keys should be strings, got 1"),
+        ("batch: {1: 2}", "unknown key 'batch.1'; known are: lane, max_wait_s, size"),
+        ("nms: {iuo: 1}", "unknown key 'nms.iuo'; did you mean 'iou'?"),
     ],
 )
 def test_an_unknown_key_is_named_with_its_path_and_a_hint(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +11,8 @@ import torch
 
 from pipeline.errors import ModelError
 from pipeline.picture import Picture
-from pipeline.ssd.engine import SsdDetector, load_detector
+from pipeline.ssd.engine import SsdDetector
 from pipeline.ssd.model import SSD, create_model
-from pipeline.ssd.weights import save_weights
 from pipeline.ssd.zoo import MODELS
 from pipeline.types import Frame
 
@@ -121,15 +119,6 @@ def test_nothing_above_the_threshold(model: SSD, threshold: float) -> None:
     (found,) = detector.detect([noise(90, 160)])
     assert len(found) == 0
     assert found.boxes.shape == (0, 4)
-
-
-def test_from_a_file(model: SSD, detector: SsdDetector, tmp_path: Path) -> None:
-    path = tmp_path / "model.safetensors"
-    save_weights(path, model, NAME, ["cat", "dog"])
-    loaded = load_detector(NAME, path, score_threshold=0.6)
-    assert loaded.class_names == ("cat", "dog")
-    (found,), (expected,) = (each.detect([noise(90, 160)]) for each in (loaded, detector))
-    np.testing.assert_array_equal(found.scores, expected.scores)
 
 
 @pytest.mark.parametrize("device", ["tpu", "mps", "cuda:x", "", "cuda:99"])

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from benchmarks.parity import Agreement, Boxes, decoded, own_rgb, run_detector, run_network
-from pipeline.ssd.engine import SsdDetector, load_detector
+from pipeline.ssd.engine import SsdDetector
 from pipeline.ssd.model import SSD
 from pipeline.ssd.tf_import import MODEL_NAME
+from pipeline.ssd.weights import load_model
 
 DATA = Path(__file__).parent / "data"
 SHARED_REFERENCE = (
@@ -25,7 +26,9 @@ SHARED_REFERENCE = (
 
 @pytest.fixture(scope="module")
 def detector(person_weights: Path) -> SsdDetector:
-    return load_detector(MODEL_NAME, person_weights, score_threshold=0.3)
+    loaded = load_model(person_weights, MODEL_NAME)
+    info = loaded.info
+    return SsdDetector(loaded.model, info.spec, info.class_names, score_threshold=0.3)
 
 
 def golden(name: str) -> dict[int, Boxes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -28,6 +29,7 @@ def run(
     nms_iou: float = 0.5,
     top_k: int = 400,
     keep: int = 100,
+    **options: Any,
 ) -> BatchDetections:
     return postprocess(
         deltas,
@@ -35,7 +37,7 @@ def run(
         default_boxes,
         scoring="sigmoid",
         score_threshold=score_threshold,
-        suppression=Suppression(nms_iou, top_k, keep),
+        suppression=Suppression(nms_iou, top_k, keep, **options),
     )
 
 
@@ -184,6 +186,90 @@ def test_a_logit_that_is_not_a_number_is_no_detection() -> None:
     result = run(torch.zeros(1, 5, 4), logits, default_boxes)
     assert result.counts.tolist() == [1]
     assert result.scores[0, 0].item() == pytest.approx(torch.tensor(1.0).sigmoid().item())
+
+
+def in_a_row(*scores: tuple[float, ...]) -> tuple[Tensor, Tensor]:
+    """Logits of one image, and default boxes side by side, that have these scores in each class."""
+    count = len(scores)
+    foreground = torch.tensor(scores).logit()
+    logits = torch.cat([torch.zeros(count, 1), foreground], dim=1)[None]
+    boxes = [[(index + 0.5) / count, 0.5, 0.5 / count, 0.5] for index in range(count)]
+    return logits, torch.tensor(boxes)
+
+
+def scores_and_labels(result: BatchDetections, image: int = 0) -> list[tuple[float, int]]:
+    count = int(result.counts[image])
+    scores = [round(score, 3) for score in result.scores[image, :count].tolist()]
+    return list(zip(scores, result.labels[image, :count].tolist(), strict=True))
+
+
+def test_the_best_candidates_are_those_of_all_classes_together() -> None:
+    logits, default_boxes = in_a_row((0.9, 0.2), (0.7, 0.8), (0.1, 0.3), (0.6, 0.5))
+    none = torch.full_like(logits, -9.0)
+    both = torch.cat([none, logits, logits.flip(1)])
+    result = run(torch.zeros(3, 4, 4), both, default_boxes, score_threshold=0.05, top_k=4)
+    assert result.counts.tolist() == [0, 4, 4]
+    for image in (1, 2):
+        assert scores_and_labels(result, image) == [(0.9, 0), (0.8, 1), (0.7, 0), (0.6, 0)]
+
+
+def test_class_agnostic_boxes_suppress_each_other_whatever_their_class() -> None:
+    logits, _ = in_a_row((0.6, 0.7), (0.9, 0.1), (0.1, 0.8))
+    # The first two are the same box, the third is far away.
+    default_boxes = torch.tensor([[0.2, 0.5, 0.2, 0.2], [0.2, 0.5, 0.2, 0.2], [0.7, 0.5, 0.2, 0.2]])
+    deltas = torch.zeros(1, 3, 4)
+    within = run(deltas, logits, default_boxes)
+    assert scores_and_labels(within) == [(0.9, 0), (0.8, 1), (0.7, 1)]
+    agnostic = run(deltas, logits, default_boxes, class_agnostic=True)
+    assert scores_and_labels(agnostic) == [(0.9, 0), (0.8, 1)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "as_they_are", "clipped"),
+    [
+        # Half of the wider one is outside: IoU 1/2, and 1 once it is clipped.
+        ([0.0, 0.5, 1.0, 1.0], [0.25, 0.5, 0.5, 1.0], 2, 1),
+        # Nearly all of both is outside, and equal: IoU 11/12, and 1/2 once they are clipped.
+        ([-0.4, 0.5, 1.2, 1.0], [-0.45, 0.5, 1.1, 1.0], 1, 2),
+    ],
+)
+def test_boxes_suppress_each_other_as_they_are_or_clipped(
+    first: list[float], second: list[float], as_they_are: int, clipped: int
+) -> None:
+    arguments = torch.zeros(1, 2, 4), torch.full((1, 2, 2), 3.0), torch.tensor([first, second])
+    assert run(*arguments, nms_iou=0.6).counts.tolist() == [as_they_are]
+    result = run(*arguments, nms_iou=0.6, clip_first=True)
+    assert result.counts.tolist() == [clipped]
+    assert (result.boxes.min(), result.boxes.max()) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("class_limit", "keep", "expected"),
+    [
+        (None, 4, [(0.9, 0), (0.8, 0), (0.75, 0), (0.7, 0)]),
+        (2, 4, [(0.9, 0), (0.8, 0), (0.65, 1), (0.6, 1)]),
+        (1, 4, [(0.9, 0), (0.8, 0), (0.75, 0), (0.65, 1)]),  # two places left for the best others
+        (2, 5, [(0.9, 0), (0.8, 0), (0.75, 0), (0.65, 1), (0.6, 1)]),
+        (1, 6, [(0.9, 0), (0.8, 0), (0.75, 0), (0.7, 0), (0.65, 1), (0.6, 1)]),
+        (3, 2, [(0.9, 0), (0.8, 0)]),
+    ],
+)
+def test_a_class_past_its_limit_gives_way_only_where_there_are_too_many(
+    class_limit: int | None, keep: int, expected: list[tuple[float, int]]
+) -> None:
+    logits, default_boxes = in_a_row(
+        (0.9, 0.1), (0.1, 0.6), (0.7, 0.1), (0.8, 0.1), (0.1, 0.65), (0.75, 0.1)
+    )
+    result = run(torch.zeros(1, 6, 4), logits, default_boxes, keep=keep, class_limit=class_limit)
+    assert scores_and_labels(result) == expected
+
+
+def test_suppressed_boxes_and_those_outside_do_not_count_for_the_limit() -> None:
+    logits, default_boxes = in_a_row((0.9, 0.1), (0.85, 0.1), (0.8, 0.1), (0.7, 0.1), (0.1, 0.6))
+    default_boxes[1] = default_boxes[0]
+    default_boxes[2, 0] = -1
+    result = run(torch.zeros(1, 5, 4), logits, default_boxes, keep=2, class_limit=2)
+    assert scores_and_labels(result) == [(0.9, 0), (0.7, 0)]
 
 
 @pytest.mark.needs_cuda

@@ -35,7 +35,7 @@ def open_dataset(data: Path, *, pictures: Path | None = None, split: str | None 
             picture is missing, or an argument does not go with this kind.
     """
     voc = is_voc(data)
-    yolo = None if voc else _yolo_file(data)
+    yolo = None if voc else yolo_file(data)
     if pictures is not None and (voc or yolo):
         raise fault(data, "tells where its pictures are; a folder can be given for COCO only")
     if voc:
@@ -49,7 +49,7 @@ def open_dataset(data: Path, *, pictures: Path | None = None, split: str | None 
     raise fault(data, f"{_found(data)}; {_KINDS}")
 
 
-def _yolo_file(data: Path) -> Path | None:
+def yolo_file(data: Path) -> Path | None:
     """The YAML file of a YOLO dataset: the path itself, or the only one in the folder."""
     if os.path.isfile(data):
         return data if data.suffix.lower() in _YAML else None

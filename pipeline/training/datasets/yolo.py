@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import _read_yaml
 from pipeline.errors import ConfigError, DatasetError
+from pipeline.plain_yaml import read_yaml
 from pipeline.training.datasets.assembly import Assembly, require_pictures
 from pipeline.training.datasets.checks import (
     class_name,
@@ -37,7 +37,7 @@ def read_settings(data: Path) -> dict[str, Any]:
         DatasetError: it cannot be read, or is no mapping of plain values.
     """
     try:
-        return _read_yaml(data)
+        return read_yaml(data)
     except ConfigError as error:
         raise DatasetError(str(error)) from error
 

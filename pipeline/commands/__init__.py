@@ -1,0 +1,1 @@
+"""Commands of the program that need no source and no sink, a file each."""
