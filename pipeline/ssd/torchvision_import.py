@@ -138,7 +138,7 @@ def load_imagenet(path: Path, model: SSD, model_name: str) -> None:
     """Fill a model's base network with that of torchvision's classifier trained on ImageNet.
 
     Left as they are: VGG16's fc6 and fc7, which the classifier does not have as convolutions, and
-    MobileNetV3's layers behind stride 16, of which SSDLite has half the channels.
+    those of MobileNetV3's layers behind stride 16 of which SSDLite has half the channels.
 
     Args:
         path: a file of `torch.save` with the classifier's tensors.

@@ -45,7 +45,7 @@ class Recipe(Settings):
 
     The defaults are the paper's where it gives them (section 3): SGD with momentum 0.9, weight
     decay 0.0005, batches of 32, and of the step schedule for VOC2007 two steps by 0.1, after 40 of
-    its 60 thousand batches and after 50.
+    its 60 thousand batches and after 50 (section 3.1).
     """
 
     epochs: Annotated[int, *_EPOCHS] = 100

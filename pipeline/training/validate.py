@@ -15,7 +15,7 @@ from pipeline.training.samples import Batch
 from pipeline.types import Detections
 
 SCORE_THRESHOLD = 0.01
-"""Average precision looks at unlikely detections too (SSD paper section 3.1)."""
+"""Average precision looks at unlikely detections too (SSD paper section 3.7)."""
 
 
 @torch.inference_mode()

@@ -99,6 +99,7 @@ def test_models_are_listed(watchline: Watchline) -> None:
         "default_boxes": 1917,
         "classes": ["person"],
         "weights": "package index (models pull person)",
+        "cached": False,
     }
     assert "person" in watchline("models", "list").out
 

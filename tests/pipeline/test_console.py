@@ -126,22 +126,26 @@ def test_a_download_leaves_nothing_in_a_log() -> None:
 
 
 def test_models_are_listed_with_where_their_weights_are() -> None:
-    described = {
-        "name": "person",
-        "architecture": "ssdlite300_mobilenet_v2",
+    coco = {
+        "name": "coco",
+        "architecture": "ssd300_vgg16",
         "input_size": 300,
-        "default_boxes": 1917,
-        "classes": ["person"],
-        "weights": "[cache]/person.safetensors",
+        "default_boxes": 8732,
+        "classes": ["person", "cat", "dog", "cow", "hen"],
+        "weights": "[cache]/coco.safetensors",
+        "cached": True,
     }
-    yours = described | {"name": "other", "classes": None}
-    text = rendered(models_table([described, yours]))
-    assert row(text, "person") == [
-        "person",
-        "ssdlite300_mobilenet_v2",
+    person = coco | {"name": "person", "classes": ["person"], "weights": "[far]", "cached": False}
+    yours = person | {"name": "ssd300_vgg16", "classes": None}
+    text = rendered(models_table([coco, person, yours]))
+    assert row(text, "coco") == [
+        "coco",
         "300x300",
-        "1917",
-        "person",
-        "[cache]/person.safetensors",
+        "8732",
+        "person, cat, dog and 2 more",
+        "in the cache",
     ]
-    assert row(text, "other")[4] == "yours"
+    assert row(text, "person")[3:] == ["person", "[far]"]
+    assert row(text, "ssd300_vgg16") == ["ssd300_vgg16", "", "", "", ""]  # coco's architecture
+    assert text.count("ssd300_vgg16") == 3
+    assert "yours" in text

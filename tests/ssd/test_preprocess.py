@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from pipeline.picture import Matrix, Picture, yuv_to_rgb
-from pipeline.ssd.preprocess import Preprocessor
-from pipeline.ssd.zoo import MODELS
+from pipeline.ssd.preprocess import Preprocessor, rgb_to_input
+from pipeline.ssd.zoo import MODELS, ModelSpec
 
 SPEC = replace(MODELS["ssdlite300_mobilenet_v2"], size=60)
+HALF_PIXEL_SPEC = replace(MODELS["ssdlite320_mobilenet_v3_large"], size=61)
+VGG_SPEC = replace(MODELS["ssd300_vgg16"], size=60)
 
 
 def random_picture(
@@ -30,8 +32,8 @@ def random_picture(
     )
 
 
-def naive_input(picture: Picture, size: int) -> np.ndarray:
-    """Repeat chroma, convert the whole picture, then TensorFlow 1's bilinear resize."""
+def full_size_rgb(picture: Picture) -> np.ndarray:
+    """Repeat chroma and convert the whole picture: (H, W, 3) float64, not rounded."""
     height, width = picture.size
     yuv = np.stack(
         [
@@ -41,7 +43,13 @@ def naive_input(picture: Picture, size: int) -> np.ndarray:
         axis=-1,
     ).astype(np.float64)
     weights, offset = yuv_to_rgb(picture.full_range, picture.matrix)
-    rgb = np.clip(yuv @ weights.T.astype(np.float64) + offset, 0, 255)
+    return np.clip(yuv @ weights.T.astype(np.float64) + offset, 0, 255)
+
+
+def naive_input(picture: Picture, size: int) -> np.ndarray:
+    """Convert the whole picture, then TensorFlow 1's bilinear resize."""
+    height, width = picture.size
+    rgb = full_size_rgb(picture)
     result = np.empty((size, size, 3))
     for y in range(size):
         for x in range(size):
@@ -56,6 +64,16 @@ def naive_input(picture: Picture, size: int) -> np.ndarray:
                 + rgb[bottom, right] * down * across
             )
     return result.transpose(2, 0, 1) * 2 / 255 - 1
+
+
+def interpolated_input(rgb: np.ndarray, spec: ModelSpec) -> np.ndarray:
+    """PyTorch's bilinear resize of (H, W, 3), as torchvision's models resize."""
+    images = torch.from_numpy(rgb.transpose(2, 0, 1)[None].astype(np.float64))
+    resized = torch.nn.functional.interpolate(
+        images, (spec.size, spec.size), mode="bilinear", align_corners=False, antialias=False
+    )
+    offset = np.array(spec.pixels.offset)[:, None, None]
+    return resized[0].numpy() * spec.pixels.scale + offset
 
 
 @pytest.mark.parametrize(
@@ -121,3 +139,67 @@ def test_writes_into_the_tensor_given() -> None:
     pictures = [random_picture(30, 40), random_picture(40, 30)]
     assert Preprocessor(SPEC)(pictures, out) is out
     assert torch.equal(out, Preprocessor(SPEC)(pictures))
+
+
+SIZES = [(61, 61), (121, 243), (71, 133), (31, 41), (241, 59), (1, 1), (2, 3)]
+
+
+@pytest.mark.parametrize("spec", [HALF_PIXEL_SPEC, VGG_SPEC], ids=["mobilenet", "vgg"])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_half_pixel_grid_is_that_of_pytorch(size: tuple[int, int], spec: ModelSpec) -> None:
+    picture = random_picture(*size)
+    found = Preprocessor(spec)([picture])[0]
+    expected = interpolated_input(full_size_rgb(picture), spec)
+    np.testing.assert_allclose(found, expected, atol=0.01 * spec.pixels.scale)
+
+
+@pytest.mark.parametrize("spec", [HALF_PIXEL_SPEC, VGG_SPEC], ids=["mobilenet", "vgg"])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_half_pixel_grid_of_rgb_is_that_of_pytorch(
+    size: tuple[int, int], spec: ModelSpec
+) -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    found = rgb_to_input(rgb, spec)
+    assert found.dtype == torch.float32
+    np.testing.assert_allclose(
+        found, interpolated_input(rgb, spec), atol=0.01 * spec.pixels.scale, rtol=0
+    )
+
+
+@pytest.mark.parametrize("size", [(25, 51), (51, 24), (7, 5)])
+@pytest.mark.parametrize("target", [16, 61])
+def test_tensorflow1_samples_a_slope_where_its_grid_says(
+    size: tuple[int, int], target: int
+) -> None:
+    # Red grows to the right and green downwards, so that they tell where a pixel was sampled.
+    height, width = size
+    rgb = np.full((height, width, 3), 7, np.uint8)
+    rgb[..., 0] = 5 * np.arange(width)
+    rgb[..., 1] = 5 * np.arange(height)[:, None]
+    found = (rgb_to_input(rgb, replace(SPEC, size=target)) + 1) * 255 / 2
+    across = 5 * np.minimum(np.arange(target) * width / target, width - 1)
+    down = 5 * np.minimum(np.arange(target) * height / target, height - 1)
+    np.testing.assert_allclose(found[0], np.tile(across, (target, 1)), atol=0.01)
+    np.testing.assert_allclose(found[1], np.tile(down[:, None], (1, target)), atol=0.01)
+    np.testing.assert_allclose(found[2], np.full((target, target), 7), atol=0.01)
+
+
+@pytest.mark.parametrize(
+    "spec", [SPEC, HALF_PIXEL_SPEC, VGG_SPEC], ids=["tensorflow1", "half_pixel", "vgg"]
+)
+@pytest.mark.parametrize("size", [(60, 60), (143, 255), (31, 41)])
+def test_a_picture_and_its_rgb_agree_up_to_the_rounding_of_rgb(
+    size: tuple[int, int], spec: ModelSpec
+) -> None:
+    picture = random_picture(*size, matrix="bt709")
+    rgb = np.ascontiguousarray(picture.bgr()[..., ::-1])
+    np.testing.assert_allclose(
+        rgb_to_input(rgb, spec), Preprocessor(spec)([picture])[0], atol=0.51 * spec.pixels.scale
+    )
+
+
+def test_a_colour_by_hand() -> None:
+    rgb = np.full((3, 5, 3), (200, 100, 50), np.uint8)
+    found = rgb_to_input(rgb, VGG_SPEC)
+    expected = [200 - 0.48235 * 255, 100 - 0.45882 * 255, 50 - 0.40784 * 255]
+    torch.testing.assert_close(found, torch.tensor(expected)[:, None, None].expand(3, 60, 60))

@@ -8,9 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -18,38 +16,18 @@ import run
 from benchmarks.shapes import make_shapes
 from pipeline.ssd.zoo import MODELS
 from pipeline.training import recipe
+from tests.command_line.outcome import Watchline
 from tests.training.tiny import TINY
 
 FAST = ("--start", "scratch", "--batch-size", "8", "--workers", "0")
 
 
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Outcome]
-
-
-@pytest.fixture
-def command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Command:
-    """Run a command in an empty folder: `command("train", "--data", path)`."""
+@pytest.fixture(autouse=True)
+def tiny_model_and_empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(MODELS, "tiny", TINY)  # type: ignore[arg-type]
     monkeypatch.setitem(recipe.LEARNING_RATES, "tiny", 0.02)  # type: ignore[arg-type]
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
-
-    def command(*arguments: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["watchline", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            run.main()
-        captured = capsys.readouterr()
-        return Outcome(int(end.value.code or 0), captured.out, captured.err)
-
-    return command
 
 
 @pytest.fixture(scope="session")
@@ -58,8 +36,8 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_shapes(tmp_path_factory.mktemp("shapes"), pictures=20, size=64, seed=0)
 
 
-def test_a_new_model_is_trained_and_can_be_used(command: Command, shapes: Path) -> None:
-    trained = command("train", "--data", shapes, "--model", "tiny", *FAST, "--epochs", 2)
+def test_a_new_model_is_trained_and_can_be_used(watchline: Watchline, shapes: Path) -> None:
+    trained = watchline("train", "--data", shapes, "--model", "tiny", *FAST, "--epochs", 2)
     best = Path("runs/train/best.safetensors")
     assert trained.code == 0
     lines = trained.err.splitlines()
@@ -73,13 +51,15 @@ def test_a_new_model_is_trained_and_can_be_used(command: Command, shapes: Path) 
         f"to use it: python run.py watch VIDEO --model tiny --weights {best}"
     )
     pictures = shapes.parent / "images" / "val"
-    watched = command("watch", pictures, "--model", "tiny", "--weights", best, "--quiet")
+    watched = watchline("watch", pictures, "--model", "tiny", "--weights", best, "--quiet")
     assert watched.code == 0
     assert json.loads(watched.out)["inferred"] == 4
 
 
-def test_quiet_prints_one_line_of_json(command: Command, shapes: Path) -> None:
-    outcome = command("train", "--data", shapes, "--model", "tiny", *FAST, "--epochs", 1, "--quiet")
+def test_quiet_prints_one_line_of_json(watchline: Watchline, shapes: Path) -> None:
+    outcome = watchline(
+        "train", "--data", shapes, "--model", "tiny", *FAST, "--epochs", 1, "--quiet"
+    )
     assert (outcome.code, outcome.err) == (0, "")
     summary = json.loads(outcome.out)
     assert (summary["model"], summary["size"], summary["epochs"]) == ("tiny", 64, 1)
@@ -88,38 +68,38 @@ def test_quiet_prints_one_line_of_json(command: Command, shapes: Path) -> None:
     assert Path(summary["best"]).is_file()
 
 
-def test_a_run_is_resumed_with_its_own_settings(command: Command, shapes: Path) -> None:
+def test_a_run_is_resumed_with_its_own_settings(watchline: Watchline, shapes: Path) -> None:
     def losses() -> list[float]:
         return [record["loss"] for record in json.loads(Path("a/history.json").read_text())]
 
     started = ("train", "--data", shapes, "--output", "a")
     settings = ("--model", "tiny", *FAST, "--schedule", "step", "--seed", 3)
-    assert command(*started, *settings, "--epochs", 1).code == 0
+    assert watchline(*started, *settings, "--epochs", 1).code == 0
     (first,) = losses()
-    resumed = command(*started, "--workers", 1, "--resume", "--epochs", 2)
+    resumed = watchline(*started, "--workers", 1, "--resume", "--epochs", 2)
     assert resumed.code == 0
     assert "resumed after epoch 1\n" in resumed.err
     assert "epoch 2/2: " in resumed.err
     assert "random weights" not in resumed.err
     assert losses()[0] == first
     assert len(losses()) == 2
-    again = command(*started, "--resume", "--epochs", 2)
+    again = watchline(*started, "--resume", "--epochs", 2)
     assert (again.code, len(losses())) == (0, 2)
-    other = command(*started, "--resume", "--seed", 4)
+    other = watchline(*started, "--resume", "--seed", 4)
     assert (other.code, other.err.splitlines()[-1]) == (
         78,
         "watchline: a: was begun with seed 3, not 4; resume with the same, "
         "or choose another --output",
     )
-    fresh = command(*started, *settings)
+    fresh = watchline(*started, *settings)
     assert fresh.code == 78
     assert fresh.err.startswith("watchline: a: holds a run already (state.safetensors); ")
 
 
-def test_training_stops_at_a_loss_that_is_no_number(command: Command, shapes: Path) -> None:
+def test_training_stops_at_a_loss_that_is_no_number(watchline: Watchline, shapes: Path) -> None:
     # A step takes all pictures and so is an epoch; the first one cannot fail.
     arguments = ("--model", "tiny", *FAST, "--batch-size", 16, "--learning-rate", 1e9)
-    outcome = command("train", "--data", shapes, *arguments)
+    outcome = watchline("train", "--data", shapes, *arguments)
     last = Path("runs/train/last.safetensors")
     assert outcome.code == 70
     complaint = outcome.err.splitlines()[-1]
@@ -129,7 +109,9 @@ def test_training_stops_at_a_loss_that_is_no_number(command: Command, shapes: Pa
     assert complaint.endswith(
         f"; the last good checkpoint is {last}; try a smaller --learning-rate"
     )
-    used = command("watch", shapes.parent / "images" / "val", "--model", "tiny", "--weights", last)
+    used = watchline(
+        "watch", shapes.parent / "images" / "val", "--model", "tiny", "--weights", last
+    )
     assert used.code == 0
 
 
@@ -155,13 +137,13 @@ def test_training_stops_at_a_loss_that_is_no_number(command: Command, shapes: Pa
     ],
 )
 def test_a_wrong_command_is_one_line_and_leaves_nothing(
-    command: Command, shapes: Path, arguments: tuple[str, ...], code: int, message: str
+    watchline: Watchline, shapes: Path, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
     scratch = () if "--start" in arguments else ("--start", "scratch")
     given = [str(shapes) if argument == "SHAPES" else argument for argument in arguments]
     if "--device" not in arguments:
         given += ["--device", "cpu"]
-    outcome = command("train", *given, *scratch)
+    outcome = watchline("train", *given, *scratch)
     (line,) = outcome.err.splitlines()
     assert (outcome.code, outcome.out) == (code, "")
     assert line.startswith(f"watchline: {message}")
