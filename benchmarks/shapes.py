@@ -1,6 +1,6 @@
 """A dataset to learn in minutes: pictures of coloured shapes, drawn here, in YOLO's form.
 
-    python benchmarks/shapes.py FOLDER [--pictures 2250] [--size 96] [--seed 0]
+python benchmarks/shapes.py FOLDER [--pictures 2250] [--size 96] [--seed 0]
 """
 
 from __future__ import annotations

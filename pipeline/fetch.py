@@ -142,10 +142,14 @@ def download(url: str, path: Path, progress: Progress = lambda _done, _total: No
         ConnectionError,
         ValueError,
     ) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         reason = getattr(error, "reason", None) or error
         raise FetchError(
-            f"cannot fetch {url} ({reason}); fetch it yourself and give it by --weights"
+            f"cannot fetch {url} ({reason}); fetch it yourself and give its path instead"
         ) from error
+    if done < total:
+        raise FetchError(f"{name}: only {done} of {total} bytes came; try again")
     found = sha256_of(path)
     if not found.startswith(expected):
         raise FetchError(f"{name}: SHA-256 is {found}, expected {expected}...; not used")

@@ -74,10 +74,16 @@ def explain(error: ValidationError, settings: type[Settings]) -> str:
     if first["type"] == "missing":
         return f"{location}: is missing"
     message = _MESSAGES.get(first["type"], first["msg"].removeprefix("Value error, "))
-    given = repr(first["input"])
-    if len(given) > _MAX_SHOWN:
-        given = f"{given[:_MAX_SHOWN]}..."
-    return f"{location}: {message[0].lower()}{message[1:]}, got {given}"
+    return f"{location}: {message[0].lower()}{message[1:]}, got {_shown(first['input'])}"
+
+
+def _shown(value: object) -> str:
+    """A wrong value on a line, cut if it is long."""
+    try:
+        shown = repr(value)
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return "a huge number"
+    return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}..."
 
 
 def _known_keys(settings: type[Settings], location: tuple[int | str, ...]) -> list[str]:

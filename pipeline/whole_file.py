@@ -22,8 +22,10 @@ def write_whole(
         ConfigError: or `fault`, naming the file and the reason.
     """
     data = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{uuid.uuid4().hex}.new")
     try:
+        temporary = path.with_name(f".{uuid.uuid4().hex}.new")
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise fault(f"{path}: cannot be written: is a device or a pipe, not a file")
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("xb") as file:
@@ -33,3 +35,5 @@ def write_whole(
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise fault(f"{path}: cannot be written: {error.strerror}") from error
+    except ValueError as error:  # "." and "/" name no file, and a zero byte is in no name
+        raise fault(f"{str(path)!r}: cannot be written: not the name of a file") from error

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import re
+import socket
+import struct
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -26,7 +30,9 @@ from pipeline.ssd.weights import load_model
 ARCHITECTURE = "ssdlite320_mobilenet_v3_large"
 CONTENT = np.random.default_rng(0).bytes(2_500_000)
 
-Conduct = Literal["good", "no length", "wrong length", "404", "cut", "silent", "stalls", "hangs up"]
+Conduct = Literal[
+    "good", "no length", "wrong length", "404", "cut", "silent", "stalls", "hangs up", "resets"
+]
 
 
 class Server(ThreadingHTTPServer):
@@ -79,11 +85,15 @@ class _Handler(BaseHTTPRequestHandler):
             length = "many" if conduct == "wrong length" else str(len(content))
             self.send_header("Content-Length", length)
         self.end_headers()
-        sent = len(content) // 2 if conduct in ("cut", "stalls") else len(content)
+        sent = len(content) // 2 if conduct in ("cut", "stalls", "resets") else len(content)
         with contextlib.suppress(ConnectionError):  # the client may have left
             self.wfile.write(content[:sent])
         if conduct == "stalls":
             self.server.done.wait()
+        if conduct == "resets":
+            at_once = struct.pack("ii", 1, 0)  # without a proper end
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+            os.close(self.connection.detach())
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +127,13 @@ def offer(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the weights of "coco" be fetched from there."""
     weights = replace(SSDLite320_MobileNet_V3_Large_Weights.COCO_V1.value, url=url)
     monkeypatch.setitem(COCO_WEIGHTS, ARCHITECTURE, weights)  # type: ignore[arg-type]
+
+
+def assert_cannot_fetch(error: FetchError, url: str, reason: str) -> None:
+    message = str(error)
+    assert message.isprintable()
+    assert message.startswith(f"cannot fetch {url} (")
+    assert message.endswith(f"{reason}); fetch it yourself and give its path instead")
 
 
 def no_progress(_done: int, _total: int) -> None:
@@ -198,6 +215,7 @@ def test_weights_are_fetched_once_and_again_when_they_are_damaged(
     assert len(server.requested) == 2
 
 
+@pytest.mark.timeout(10)
 @pytest.mark.parametrize(
     ("conduct", "reason"),
     [
@@ -205,6 +223,7 @@ def test_weights_are_fetched_once_and_again_when_they_are_damaged(
         ("silent", "timed out"),
         ("stalls", "timed out"),
         ("hangs up", "Remote end closed connection without response"),
+        ("resets", "Connection reset by peer"),
         ("wrong length", "invalid literal for int() with base 10: 'many'"),
     ],
 )
@@ -220,9 +239,7 @@ def test_a_bad_server_is_named_and_leaves_no_trace(
     monkeypatch.setattr("pipeline.fetch._NETWORK_TIMEOUT_S", 0.2)
     with pytest.raises(FetchError) as caught:
         pull_weights("coco", no_progress)
-    assert str(caught.value) == (
-        f"cannot fetch {coco.url()} ({reason}); fetch it yourself and give it by --weights"
-    )
+    assert_cannot_fetch(caught.value, coco.url(), reason)
     assert len(coco.requested) == 1
     assert [*private_cache.glob("*"), *temporary.iterdir()] == []
 
@@ -234,9 +251,7 @@ def test_without_a_network_it_says_so(
         offer(closed.url(), monkeypatch)
     with pytest.raises(FetchError) as caught:
         pull_weights("coco", no_progress)
-    message = str(caught.value)
-    assert message.startswith(f"cannot fetch {closed.url()} (")
-    assert message.endswith("Connection refused); fetch it yourself and give it by --weights")
+    assert_cannot_fetch(caught.value, closed.url(), "Connection refused")
     assert caught.value.exit_code == 78
     assert [*private_cache.glob("*"), *temporary.iterdir()] == []
 
@@ -245,9 +260,10 @@ def test_half_a_file_is_not_used(coco: Server, private_cache: Path, temporary: P
     coco.conduct = "cut"
     with pytest.raises(FetchError) as caught:
         pull_weights("coco", no_progress)
-    message = str(caught.value)
-    assert coco.url().rpartition("/")[2] in message
-    assert message.isprintable()
+    name = coco.url().rpartition("/")[2]
+    assert re.fullmatch(
+        rf"{name}: only \d+ of {len(coco.content)} bytes came; try again", str(caught.value)
+    )
     assert [*private_cache.glob("*"), *temporary.iterdir()] == []
 
 

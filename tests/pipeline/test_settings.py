@@ -131,3 +131,9 @@ def test_of_many_faults_one_is_told() -> None:
 def test_what_is_no_mapping_is_told_so_in_plain_words() -> None:
     expected = "zones.0.cameras.0: must hold 'key: value' lines, got 3"
     assert complaint(zones=[{"cameras": [3]}]) == expected
+
+
+def test_a_number_that_python_does_not_write_is_told_of() -> None:
+    message = complaint(limit=10**5000)
+    assert message.startswith("limit: ")
+    assert message.endswith(", got a huge number")

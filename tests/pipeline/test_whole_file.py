@@ -126,3 +126,22 @@ def test_the_old_file_stays_when_the_disk_is_full(tmp_path: Path) -> None:
     assert str(caught.value) == f"{path}: cannot be written: File too large"
     assert path.read_text() == "the old one"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", [".", "/", "", "zero\0byte"])
+def test_what_is_no_name_of_a_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        write_whole(Path(name), b"x")
+    assert str(caught.value) == f"{str(Path(name))!r}: cannot be written: not the name of a file"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(ConfigError, match="is a device or a pipe, not a file"):
+        write_whole(path, b"x")
+    assert path.is_fifo()

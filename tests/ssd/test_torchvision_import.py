@@ -142,6 +142,7 @@ class Surprise:
         return Path.touch, (self.path,)
 
 
+@pytest.mark.filterwarnings("error")
 def test_a_pickle_is_refused_and_does_not_run(tmp_path: Path) -> None:
     path, trace = tmp_path / "model.pth", tmp_path / "trace"
     torch.save({"weights": Surprise(trace)}, path)
