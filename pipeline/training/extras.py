@@ -22,7 +22,7 @@ def needs_package(package: str, what: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"{what} needs the package {package}: pip install 'watchline[train]'"
+            f"{what} needs the package {package}: pip install -e '.[train]'"
         ) from error
 
 

@@ -148,5 +148,5 @@ def test_a_missing_package_is_told_of_in_one_line(monkeypatch: pytest.MonkeyPatc
         coco_average_precision(Dataset(NAMES, ()), [])
     assert str(caught.value) == (
         "COCO's average precision needs the package faster-coco-eval: "
-        "pip install 'watchline[train]'"
+        "pip install -e '.[train]'"
     )

@@ -186,5 +186,5 @@ def test_a_missing_package_is_told_of_in_one_line(
     with pytest.raises(ConfigError) as caught:
         save(tmp_path / "plot.png")
     assert str(caught.value) == (
-        "A plot needs the package matplotlib: pip install 'watchline[train]'"
+        "A plot needs the package matplotlib: pip install -e '.[train]'"
     )
