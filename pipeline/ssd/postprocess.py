@@ -180,7 +180,7 @@ def suppress(boxes: Tensor, labels: Tensor, valid: Tensor, nms_iou: float) -> Te
     suppresses = ((pairwise_iou(boxes, boxes) > nms_iou) & same_class).triu(diagonal=1).float()
     kept = valid
     while True:
-        # A product counts the kept boxes that suppress each box, ten times faster than any().
+        # A product counts the kept boxes that suppress each box, far faster than any().
         suppressors = (kept[:, None].float() @ suppresses).squeeze(1)
         still_kept = valid & (suppressors == 0)
         if torch.equal(still_kept, kept):

@@ -85,16 +85,24 @@ def _halved(size: int, count: int) -> tuple[int, ...]:
     return tuple(cells)
 
 
-# VGG16 came from Caffe: colours less the mean colour of its training pictures.
-_VGG_PIXELS = Pixels(1.0, (-0.48235 * 255, -0.45882 * 255, -0.40784 * 255))
+# What the paper's models share; suppression is that of section 3.7.
+_vgg_spec = partial(
+    ModelSpec,
+    extra=ExtraLayer,
+    head=SSDHead,
+    scoring="softmax",
+    grid="half_pixel",
+    # VGG16 came from Caffe: colours less the mean colour of its training pictures.
+    pixels=Pixels(1.0, (-0.48235 * 255, -0.45882 * 255, -0.40784 * 255)),
+    suppression=Suppression(nms_iou=0.45, top_k=1000, keep=200, clip_first=True),
+)
 _MOBILENET_PIXELS = Pixels(2 / 255, (-1.0, -1.0, -1.0))
 
 MODELS: Mapping[str, ModelSpec] = {
     # SSD paper section 3; scales for COCO (section 3.4), as torchvision has them.
-    "ssd300_vgg16": ModelSpec(
+    "ssd300_vgg16": _vgg_spec(
         size=300,
         backbone=VGG16,
-        extra=ExtraLayer,
         extras=(
             (1024, 256, 512, 3, 2, 1),
             (512, 128, 256, 3, 2, 1),
@@ -107,17 +115,11 @@ MODELS: Mapping[str, ModelSpec] = {
             aspect_ratios=((2,), (2, 3), (2, 3), (2, 3), (2,), (2,)),
             spacings=(8 / 300, 16 / 300, 32 / 300, 64 / 300, 100 / 300, 1.0),
         ),
-        head=SSDHead,
-        scoring="softmax",
-        grid="half_pixel",
-        pixels=_VGG_PIXELS,
-        suppression=Suppression(nms_iou=0.45, top_k=1000, keep=200, clip_first=True),
     ),
-    # SSD paper section 3 and the larger input of its footnote: one extra layer more.
-    "ssd512_vgg16": ModelSpec(
+    # The paper's larger input: one extra layer more; scales for COCO (section 3.4).
+    "ssd512_vgg16": _vgg_spec(
         size=512,
         backbone=VGG16,
-        extra=ExtraLayer,
         extras=(
             (1024, 256, 512, 3, 2, 1),
             (512, 128, 256, 3, 2, 1),
@@ -130,17 +132,11 @@ MODELS: Mapping[str, ModelSpec] = {
             scales=(0.04, 0.1, 0.26, 0.42, 0.58, 0.74, 0.9, 1.06),
             aspect_ratios=((2,), (2, 3), (2, 3), (2, 3), (2, 3), (2,), (2,)),
         ),
-        head=SSDHead,
-        scoring="softmax",
-        grid="half_pixel",
-        pixels=_VGG_PIXELS,
-        suppression=Suppression(nms_iou=0.45, top_k=1000, keep=200, clip_first=True),
     ),
     # The textbook layout: no L2 norm, no dilation; scales of the paper's equation 4.
-    "ssd300_vgg16_basic": ModelSpec(
+    "ssd300_vgg16_basic": _vgg_spec(
         size=300,
         backbone=VGG16Basic,
-        extra=ExtraLayer,
         extras=(
             (1024, 256, 512, 3, 2, 1),
             (512, 128, 256, 3, 2, 1),
@@ -152,11 +148,6 @@ MODELS: Mapping[str, ModelSpec] = {
             scales=linear_scales(0.2, 0.9, 6),
             aspect_ratios=((2,), (2, 3), (2, 3), (2, 3), (2,), (2,)),
         ),
-        head=SSDHead,
-        scoring="softmax",
-        grid="half_pixel",
-        pixels=_VGG_PIXELS,
-        suppression=Suppression(nms_iou=0.45, top_k=1000, keep=200, clip_first=True),
     ),
     "ssdlite320_mobilenet_v3_large": ModelSpec(
         size=320,

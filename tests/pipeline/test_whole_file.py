@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import pytest
 
 from pipeline.errors import ConfigError, ModelError, WatchlineError
 from pipeline.whole_file import write_whole
+from tests.disk import largest_file
 
 LIMIT_BYTES = 10_000
 
@@ -24,17 +24,6 @@ def umask(mask: int) -> Iterator[None]:
         yield
     finally:
         os.umask(before)
-
-
-@contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    """Let writes fail past this size, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize(
@@ -121,7 +110,7 @@ def test_without_a_type_it_is_a_fault_of_the_configuration(tmp_path: Path) -> No
 def test_the_old_file_stays_when_the_disk_is_full(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("the old one")
-    with files_up_to(LIMIT_BYTES), pytest.raises(ConfigError) as caught:
+    with largest_file(LIMIT_BYTES), pytest.raises(ConfigError) as caught:
         write_whole(path, bytes(LIMIT_BYTES + 1))
     assert str(caught.value) == f"{path}: cannot be written: File too large"
     assert path.read_text() == "the old one"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import resource
 import struct
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +22,7 @@ from pipeline.errors import ConfigError, SinkError
 from pipeline.picture import Matrix, Picture
 from pipeline.types import Detections, Frame, Result
 from sinks.video import MAX_GAP_S, VideoRecorder
+from tests.disk import largest_file
 from tests.kinds import MakeDetections, MakeFrame
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -292,17 +291,6 @@ def test_an_error_at_the_end_displaces_none_and_every_file_is_finished(
             raise first
     assert first is None or caught.value is first
     assert count_by_opencv(tmp_path / "good.mp4") == 1
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Let no file grow beyond `size` bytes, as a disk would that fills up."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_what_was_recorded_before_the_disk_was_full_can_be_played(

@@ -147,6 +147,5 @@ def test_a_missing_package_is_told_of_in_one_line(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(ConfigError) as caught:
         coco_average_precision(Dataset(NAMES, ()), [])
     assert str(caught.value) == (
-        "COCO's average precision needs the package faster-coco-eval: "
-        "pip install -e '.[train]'"
+        "COCO's average precision needs the package faster-coco-eval: pip install -e '.[train]'"
     )

@@ -185,6 +185,4 @@ def test_a_missing_package_is_told_of_in_one_line(
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ConfigError) as caught:
         save(tmp_path / "plot.png")
-    assert str(caught.value) == (
-        "A plot needs the package matplotlib: pip install -e '.[train]'"
-    )
+    assert str(caught.value) == ("A plot needs the package matplotlib: pip install -e '.[train]'")
