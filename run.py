@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from io import TextIOWrapper
@@ -23,12 +23,13 @@ from pipeline.commands.train import train
 from pipeline.config import Config, Engine, LogFormat, Precision, load_config
 from pipeline.errors import PipelineError, SinkError, SourceError, UsageError, WatchlineError
 from pipeline.interrupts import Interrupts, terminable
+from pipeline.redact import redact
 
 if TYPE_CHECKING:
     from pipeline.clock import Clock
     from pipeline.graph import Pipeline
     from pipeline.picture import Picture
-    from sinks.outputs import FileSink
+    from sinks.outputs import Outputs
 
 REFRESH_S = 0.25
 """How often the terminal view is drawn, and signals and --duration are looked at."""
@@ -44,7 +45,8 @@ app = typer.Typer(
 @app.command()
 def watch(
     sources: Annotated[
-        list[str] | None, typer.Argument(help="Video files and folders of pictures.")
+        list[str] | None,
+        typer.Argument(help="Cameras (rtsp://, http://, 0, /dev/video0), files, test://bars."),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="YAML file with any of these settings; flags win.")
@@ -71,7 +73,7 @@ def watch(
     ] = None,
     log_format: Annotated[LogFormat | None, typer.Option(help="Format of the log.")] = None,
 ) -> int:
-    """Detect objects in video files and folders of pictures."""
+    """Detect objects in what cameras, streams, video files and folders of pictures show."""
     flags = {
         "sources": sources or None,
         "model": model,
@@ -133,14 +135,15 @@ def _watch(config: Config) -> int:
 
     errors, clock = Console(stderr=True), SystemClock()
     set_up_logging(config.log_format, errors)
-    pipeline, sinks = _build(config, clock, errors)
+    pipeline, outputs = _build(config, clock, errors)
     started_s, failure, exit_code = clock.monotonic(), None, 0
     try:
-        exit_code = _run(pipeline, sinks, clock, config.duration, None if config.quiet else errors)
+        console = None if config.quiet else errors
+        exit_code = _run(pipeline, outputs, clock, config.duration, console)
     except (PipelineError, SinkError) as error:
         failure = error
     summary = summarise(pipeline, clock.monotonic() - started_s)
-    files = {name: sink.files for name, sink in sinks.items()}
+    files = {name: sink.files for name, sink in outputs.all().items()}
     if config.quiet:
         print(json.dumps(summary))
     else:
@@ -152,26 +155,22 @@ def _watch(config: Config) -> int:
     return exit_code
 
 
-def _build(
-    config: Config, clock: Clock, errors: Console
-) -> tuple[Pipeline, Mapping[str, FileSink]]:
+def _build(config: Config, clock: Clock, errors: Console) -> tuple[Pipeline, Outputs]:
     """Open what a configuration names; touches no output, and leaves no trace of a fault."""
     from pipeline.console import download_bar
     from pipeline.graph import Pipeline
-    from pipeline.ledger import Ledger
     from pipeline.models import load_detector
     from sinks.outputs import open_outputs
     from sources import open_source
 
     if not config.sources:
-        raise UsageError("nothing to watch: name a video file or a folder of pictures")
+        raise UsageError("nothing to watch: name a camera, a video file or a folder of pictures")
     addresses, source_ids = [item.source for item in config.sources], config.source_ids()
-    ledger = Ledger(source_ids)
     sources = [
-        open_source(address, source_id, clock, partial(ledger.skipped, source_id))
+        open_source(address, source_id, clock)
         for address, source_id in zip(addresses, source_ids, strict=True)
     ]
-    sinks = open_outputs(source_ids, addresses, config.record, config.detections, config.events)
+    outputs = open_outputs(source_ids, addresses, config.record, config.detections, config.events)
     with download_bar(errors, f"model {config.model}") as progress:
         detector = load_detector(
             config.model,
@@ -185,22 +184,22 @@ def _build(
     pipeline = Pipeline(
         sources,
         detector,
-        sinks,
-        ledger=ledger,
+        outputs.results,
+        outputs.events,
         clock=clock,
         batch_size=config.batch.size,
         batch_wait_s=config.batch.max_wait_s,
         lane_capacity=config.batch.lane,
         max_frames=config.max_frames,
     )
-    for sink in sinks.values():  # last, as it makes folders
+    for sink in outputs.all().values():  # last, as it makes folders
         sink.prepare()
-    return pipeline, sinks
+    return pipeline, outputs
 
 
 def _run(
     pipeline: Pipeline,
-    sinks: Mapping[str, FileSink],
+    outputs: Outputs,
     clock: Clock,
     duration_s: float | None,
     console: Console | None,
@@ -211,7 +210,7 @@ def _run(
     started_s = clock.monotonic()
     # Left in the order: the threads end, the view goes, the files are finished.
     with Interrupts(clock) as interrupts, ExitStack() as entered:
-        for sink in sinks.values():
+        for sink in outputs.all().values():
             entered.enter_context(sink)
         live = None
         if console is not None and console.is_terminal:
@@ -222,10 +221,11 @@ def _run(
             if duration_s is not None and clock.monotonic() - started_s >= duration_s:
                 pipeline.stop()
             if live is not None:
-                live.update(live_table(pipeline), refresh=True)
+                live.update(live_table(pipeline, clock), refresh=True)
     if interrupts.exit_code:
         return interrupts.exit_code
-    return SourceError.exit_code if pipeline.failures else 0
+    failed = any(watched.failure for watched in pipeline.watched.values())
+    return SourceError.exit_code if failed else 0
 
 
 def main() -> None:
@@ -251,13 +251,13 @@ def main() -> None:
 def _show_traceback() -> None:
     """Print the traceback of the error in hand, for whoever asks for it."""
     if os.environ.get("WATCHLINE_TRACEBACK"):
-        traceback.print_exc()
+        print(redact(traceback.format_exc()), file=sys.stderr, end="")
 
 
 def _complain(message: str, exit_code: int) -> int:
     line = " ".join(message.splitlines()).strip()
     if line:  # the help that a command without arguments prints comes as an empty error
-        print(f"watchline: {line}", file=sys.stderr)
+        print(f"watchline: {redact(line)}", file=sys.stderr)
     return exit_code
 
 

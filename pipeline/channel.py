@@ -36,6 +36,7 @@ class Channel(Generic[T]):
         self._on_drop = on_drop or (lambda _item, _reason: None)
         self._turns: deque[Lane[T]] = deque()  # lanes that hold an item, next turn first
         self._open_lanes = 0
+        self._ended = False  # the reader has seen the end
         self._aborted = False
         self._changed = threading.Condition()
 
@@ -46,11 +47,13 @@ class Channel(Generic[T]):
             capacity: how many items the lane holds, at least 1.
             overflow: what a put on a full lane does: wait for room, or drop the oldest item.
         Raises:
-            ValueError: the capacity is below 1.
+            ValueError: the capacity is below 1, or the stream has ended.
         """
         if capacity < 1:
             raise ValueError(f"channel {self.name!r}: capacity must be >= 1, got {capacity}")
         with self._changed:
+            if self._ended:
+                raise ValueError(f"channel {self.name!r}: has ended; nobody would read the lane")
             self._open_lanes += 1
         return Lane(self, capacity, overflow)
 
@@ -101,6 +104,7 @@ class Channel(Generic[T]):
             if self._aborted:
                 raise Aborted(self.name)
             if not self._turns:
+                self._ended = not self._open_lanes
                 return None
             lane = self._turns.popleft()
             item = lane.items.popleft()

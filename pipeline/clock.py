@@ -19,6 +19,11 @@ class Clock(Protocol):
         ...
 
 
+def utc(time: datetime) -> str:
+    """ISO 8601 with milliseconds and a Z, as in 2026-01-01T10:00:00.000Z."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class SystemClock:
     """The machine's own clocks."""
 

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from pipeline.errors import ConfigError, UsageError
 from pipeline.plain_yaml import parse_yaml, read_yaml
+from pipeline.redact import redact
 from pipeline.settings import Address, FilePath, Settings, between, explain
 
 ENVIRONMENT_PREFIX = "WATCHLINE__"
@@ -36,9 +37,15 @@ class SourceConfig(Settings):
     """One source."""
 
     source: Address
-    """A video file or a folder of pictures."""
+    """A URL (rtsp, http, test), a camera of this machine, a video file or a folder of pictures."""
     id: str | None = Field(default=None, max_length=MAX_ID_LENGTH)
     """Its name in results and file names; made from the address if not given."""
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _accept_number(cls, value: object) -> object:
+        """YAML takes the 0 of a webcam for a number."""
+        return str(value) if type(value) is int else value
 
     @field_validator("id")
     @classmethod
@@ -96,7 +103,7 @@ class Config(Settings):
     @classmethod
     def _accept_plain_addresses(cls, value: object) -> object:
         if isinstance(value, list):
-            return [{"source": item} if isinstance(item, str) else item for item in value]
+            return [item if isinstance(item, Mapping) else {"source": item} for item in value]
         return value
 
     @field_validator("device")
@@ -125,8 +132,14 @@ class Config(Settings):
 
 
 def slug(address: str) -> str:
-    """Turn an address into a short name of letters, digits, `_` and `-`."""
-    words = re.findall(r"[A-Za-z0-9_-]+", Path(address).stem)
+    """Turn an address into a short name of letters, digits, `_` and `-`, without its secrets."""
+    scheme, is_url, rest = address.partition("://")
+    if is_url:
+        words = _SLUG.findall(redact(f"{scheme}://{rest.partition('?')[0]}").partition("://")[2])
+    elif address.partition("?")[0].isdecimal():
+        words = ["webcam", address.partition("?")[0]]
+    else:
+        words = _SLUG.findall(Path(address).stem)
     return "-".join(words)[:MAX_ID_LENGTH] or "source"
 
 

@@ -21,7 +21,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline import fetch
+from pipeline.clock import Clock
 from pipeline.graph import Pipeline
+from pipeline.watched import Watched
 
 _MAX_NAMES = 3
 """Of a model's classes in the table."""
@@ -52,21 +54,21 @@ def download_bar(console: Console, what: str) -> Iterator[fetch.Progress]:
         yield show
 
 
-def live_table(pipeline: Pipeline) -> Table:
+def live_table(pipeline: Pipeline, clock: Clock) -> Table:
     """The state of a running pipeline, a row a source."""
     table = _source_table()
-    table.add_column("Progress")
-    for source in pipeline.sources:
-        source_id = source.source_id
-        counts, meter = pipeline.ledger.counts(source_id), pipeline.meters[source_id]
+    table.add_column("State")
+    now_s = clock.monotonic()
+    for source_id, watched in list(pipeline.watched.items()):  # others may add to it
+        counts, meter = pipeline.ledger.counts(source_id), watched.meter
         table.add_row(
             source_id,
             str(counts.inferred),
-            f"{meter.fps():.1f}",
+            f"{meter.fps(now_s):.1f}",
             str(meter.detections),
             _drops(counts.dropped),
             *_latency(meter.latency_s()),
-            _progress(pipeline, source_id, counts.inferred),
+            _state(watched, counts.inferred, now_s),
         )
     return table
 
@@ -98,6 +100,7 @@ def summary_table(
         f" + {sum(summary['dropped'].values())} dropped,"
         f" in {summary['seconds']:.1f} s ({summary['fps']:.1f} fps)"
     ]
+    lines += [source["error"] for source in summary["sources"].values() if source["error"]]
     for what, paths in outputs.items():
         lines += [f"{what}: {path}" for path in paths]
     return Group(table, Text("\n".join(lines)))
@@ -105,14 +108,14 @@ def summary_table(
 
 def _source_table() -> Table:
     table = Table(header_style="bold")
-    table.add_column("Source")
+    table.add_column("Source", overflow="fold")
     for heading in ("Frames", "fps", "Detections", "Drops", "Latency p50", "p95"):
         table.add_column(heading, justify="right")
     return table
 
 
 def _drops(dropped: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {where}" for where, count in sorted(dropped.items())) or "0"
+    return "\n".join(f"{count} {where}" for where, count in sorted(dropped.items())) or "0"
 
 
 def _latency(latency_s: tuple[float, float] | None) -> tuple[str, str]:
@@ -122,15 +125,22 @@ def _latency(latency_s: tuple[float, float] | None) -> tuple[str, str]:
     return f"{median * 1e3:.0f} ms", f"{high * 1e3:.0f} ms"
 
 
-def _progress(pipeline: Pipeline, source_id: str, done: int) -> RenderableType:
-    if source_id in pipeline.failures:
-        return Text("failed", style="red")
-    if source_id in pipeline.ended:
-        return Text("done", style="green")
-    expected = pipeline.expected_frames[source_id]
-    if expected is None:
+def _state(watched: Watched, done: int, now_s: float) -> RenderableType:
+    """What a source is doing, and for how long if that is bad."""
+    status = watched.status
+    if watched.ended:
+        failed = watched.failure is not None
+        return Text("failed", style="red") if failed else Text("done", style="green")
+    if status is not None:
+        if status.state in ("online", "connecting"):
+            return Text(status.state, style="green" if status.state == "online" else "yellow")
+        seconds = now_s - status.since_s
+        return Text(f"{status.state} {seconds:.0f} s: {status.reason}", style="red")
+    if watched.expected_frames is None:
         return Text("running")
-    return ProgressBar(total=expected, completed=min(done, expected), width=30)
+    return ProgressBar(
+        total=watched.expected_frames, completed=min(done, watched.expected_frames), width=30
+    )
 
 
 def _few(names: Sequence[str]) -> str:

@@ -7,8 +7,8 @@ pipeline runs the difference is what is in flight; at the end it must be zero.
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -35,11 +35,11 @@ class Counts:
 class Ledger:
     """Thread-safe counters for each source."""
 
-    def __init__(self, source_ids: Iterable[str]) -> None:
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._captured: Counter[str] = Counter()
         self._inferred: Counter[str] = Counter()
-        self._dropped: dict[str, Counter[str]] = {source_id: Counter() for source_id in source_ids}
+        self._dropped: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def captured(self, source_id: str) -> None:
         """A source delivered a frame."""
@@ -56,11 +56,11 @@ class Ledger:
         with self._lock:
             self._dropped[source_id][f"{stage}/{reason}"] += 1
 
-    def skipped(self, source_id: str, reason: str) -> None:
-        """A source met a frame that it could not decode: captured, and dropped at once."""
+    def skipped(self, source_id: str, reason: str, count: int = 1) -> None:
+        """A source gave up frames before they were pictures: captured, and dropped at once."""
         with self._lock:
-            self._captured[source_id] += 1
-            self._dropped[source_id][f"decode/{reason}"] += 1
+            self._captured[source_id] += count
+            self._dropped[source_id][f"decode/{reason}"] += count
 
     def counts(self, source_id: str) -> Counts:
         """The counts of one source at this moment."""

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.logging import RichHandler
 
+from pipeline.clock import utc
 from pipeline.config import LogFormat
+from pipeline.redact import redact
 
 
 class JsonFormatter(logging.Formatter):
@@ -17,9 +19,8 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """See `logging.Formatter.format`."""
-        time = datetime.fromtimestamp(record.created, UTC)
         entry = {
-            "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "time": utc(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -27,6 +28,22 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
         return json.dumps(entry, ensure_ascii=False)
+
+
+class Redacting(logging.Formatter):
+    """Another formatter's words without secrets, whoever logged them.
+
+    Args:
+        formatter: makes the words.
+    """
+
+    def __init__(self, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self._formatter = formatter
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See `logging.Formatter.format`."""
+        return redact(self._formatter.format(record))
 
 
 def set_up_logging(log_format: LogFormat, console: Console) -> None:
@@ -39,11 +56,11 @@ def set_up_logging(log_format: LogFormat, console: Console) -> None:
     handler: logging.Handler
     if log_format == "json":
         handler = logging.StreamHandler(console.file)
-        handler.setFormatter(JsonFormatter())
+        handler.setFormatter(Redacting(JsonFormatter()))
     elif not console.is_terminal:  # rich would wrap the lines
         handler = logging.StreamHandler(console.file)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        handler.setFormatter(Redacting(logging.Formatter("%(asctime)s %(levelname)s %(message)s")))
     else:
         handler = RichHandler(console=console, show_path=False, rich_tracebacks=False)
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.setFormatter(Redacting(logging.Formatter("%(message)s")))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import count
 
-from pipeline.events import Event, EventKind
+from pipeline.events import ObjectEvent, ObjectEventKind
 from pipeline.types import Result
 
 APPEAR_FRAMES = 3
@@ -47,7 +46,6 @@ def presence(
     Yields:
         The same results, in order, with the events that became known at each.
     """
-    seq = count(1)
     states: defaultdict[str, dict[str, _Presence]] = defaultdict(dict)
     for result in results:
         at_source = states[result.frame.source_id]
@@ -60,7 +58,7 @@ def presence(
             patience = disappear_frames if state.present else appear_frames
             kind = _advance(state, result.frame.index, number > 0, score, patience)
             if kind is not None:
-                events.append(_event(kind, next(seq), result, label, number, state))
+                events.append(_event(kind, result, label, number, state))
         yield replace(result, events=events) if events else result
 
 
@@ -76,7 +74,7 @@ def _seen(result: Result) -> Mapping[str, tuple[int, float]]:
 
 def _advance(
     state: _Presence, index: int, seen: bool, score: float, patience: int
-) -> EventKind | None:
+) -> ObjectEventKind | None:
     """Take one frame into account; the event that it completes, if any."""
     if not state.present and state.streak == 0:
         state.best_score = 0.0
@@ -94,13 +92,12 @@ def _advance(
 
 
 def _event(
-    kind: EventKind, seq: int, result: Result, label: str, number: int, state: _Presence
-) -> Event:
+    kind: ObjectEventKind, result: Result, label: str, number: int, state: _Presence
+) -> ObjectEvent:
     frame = result.frame
-    return Event(
+    return ObjectEvent(
         kind=kind,
         source_id=frame.source_id,
-        seq=seq,
         label=label,
         index=frame.index,
         pts_s=frame.pts_s,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
-from pipeline.types import Detections, Frame, Result
+from pipeline.types import Detections, Frame, Skipped, Status
+
+T_contra = TypeVar("T_contra", contravariant=True)
 
 
 class Source(Protocol):
@@ -28,8 +30,11 @@ class Source(Protocol):
         """How many frames to expect, for a progress bar; None when unknown."""
         ...
 
-    def frames(self, stop: threading.Event) -> Generator[Frame, None, None]:
-        """Yield frames until the end or until `stop` is set; closing the generator frees all.
+    def read(self, stop: threading.Event) -> Generator[Frame | Skipped | Status, None, None]:
+        """Yield frames, and word of those that could not be had and of changes of a live source.
+
+        Ends at the end of the source, or once `stop` is set; closing the generator frees all. A
+        live source that is read again goes on counting its frames.
 
         Raises:
             SourceError: the source failed; frames yielded before stay valid.
@@ -45,13 +50,13 @@ class Detector(Protocol):
         ...
 
 
-class Sink(Protocol):
-    """Where results go. A context manager: entering opens it, leaving finishes it."""
+class Sink(Protocol[T_contra]):
+    """Where results or events go. A context manager: entering opens it, leaving finishes it."""
 
     def __enter__(self) -> Self: ...
 
-    def write(self, result: Result) -> None:
-        """Take one result.
+    def write(self, item: T_contra, /) -> None:
+        """Take one result or event.
 
         Raises:
             SinkError: it could not be written.

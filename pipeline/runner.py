@@ -46,24 +46,39 @@ class Runner:
         self._channels = channels
         self._error: tuple[str, BaseException] | None = None
         self._lock = threading.Lock()
-        self._running = len(workers)
+        self._running = 0
+        self._started = False
         self._ended = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._work, args=(worker,), name=worker.name)
-            for worker in workers
-        ]
+        self._threads: list[threading.Thread] = []
+        for worker in workers:
+            self.add_worker(worker)
+
+    def add_worker(self, worker: Worker) -> None:
+        """Give a worker a thread, which starts with the others, or at once when they run.
+
+        Raises:
+            RuntimeError: all workers have ended.
+        """
+        thread = threading.Thread(target=self._work, args=(worker,), name=worker.name)
+        with self._lock:
+            if self._ended.is_set():
+                raise RuntimeError(f"{worker.name!r} comes too late: everything has ended")
+            self._running += 1
+            if self._started:
+                self._threads = [other for other in self._threads if other.is_alive()]
+                thread.start()
+            self._threads.append(thread)
 
     def start(self) -> None:
         """Start all threads; if one cannot be started, end those that were."""
-        started: list[threading.Thread] = []
         try:
-            for thread in self._threads:
-                thread.start()
-                started.append(thread)
+            with self._lock:
+                for thread in self._threads:
+                    thread.start()
+                self._started = True
         except BaseException:
             self.abort()
-            for thread in started:
-                thread.join()
+            self._join_threads()
             raise
 
     def stop(self) -> None:
@@ -72,7 +87,7 @@ class Runner:
 
     def abort(self) -> None:
         """End at once, after a failure; what is between the stages is dropped."""
-        self.stopping.set()
+        self.stop()
         for channel in self._channels:
             channel.abort()
 
@@ -86,12 +101,17 @@ class Runner:
         Raises:
             PipelineError: a worker failed.
         """
-        for thread in self._threads:
-            thread.join()
+        self._join_threads()
         if self._error is not None:
             name, error = self._error
             reason = str(error) or type(error).__name__
             raise PipelineError(f"stage {name!r} failed: {reason}") from error
+
+    def _join_threads(self) -> None:
+        """Join every thread that was started, those added meanwhile included."""
+        while alive := [thread for thread in self._threads if thread.is_alive()]:
+            for thread in alive:
+                thread.join()
 
     def __enter__(self) -> Self:
         self.start()

@@ -16,6 +16,8 @@ from pydantic import (
     ValidationError,
 )
 
+from pipeline.redact import redact
+
 _MAX_SHOWN = 100
 """Characters of a wrong value that an error message repeats."""
 _MESSAGES = {"model_type": "must hold 'key: value' lines"}
@@ -80,7 +82,7 @@ def explain(error: ValidationError, settings: type[Settings]) -> str:
 def _shown(value: object) -> str:
     """A wrong value on a line, cut if it is long."""
     try:
-        shown = repr(value)
+        shown = redact(repr(value))
     except ValueError:  # Python writes no number of more than 4300 digits
         return "a huge number"
     return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}..."

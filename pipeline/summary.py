@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.clock import utc
 from pipeline.graph import Pipeline
 
 
@@ -17,8 +18,8 @@ def summarise(pipeline: Pipeline, seconds: float) -> dict[str, Any]:
     total = pipeline.ledger.total()
     return {
         "sources": {
-            source.source_id: _summarise_source(pipeline, source.source_id, seconds)
-            for source in pipeline.sources
+            source_id: _summarise_source(pipeline, source_id, seconds)
+            for source_id in pipeline.watched
         },
         "captured": total.captured,
         "inferred": total.inferred,
@@ -30,17 +31,28 @@ def summarise(pipeline: Pipeline, seconds: float) -> dict[str, Any]:
 
 def _summarise_source(pipeline: Pipeline, source_id: str, seconds: float) -> dict[str, Any]:
     counts = pipeline.ledger.counts(source_id)
-    meter = pipeline.meters[source_id]
+    watched = pipeline.watched[source_id]
+    meter, status = watched.meter, watched.status
     latency = meter.latency_s()
-    failure = pipeline.failures.get(source_id)
     return {
         "captured": counts.captured,
         "inferred": counts.inferred,
         "dropped": dict(counts.dropped),
         "detections": meter.detections,
         "fps": round(counts.inferred / seconds, 2) if seconds > 0 else 0.0,
-        "latency_s": None
-        if latency is None
-        else {"p50": round(latency[0], 4), "p95": round(latency[1], 4)},
-        "error": None if failure is None else str(failure),
+        "latency_s": None if latency is None else _rounded(latency),
+        "stages_s": {name: _rounded(times) for name, times in meter.stages_s().items()},
+        "status": None
+        if status is None
+        else {
+            "state": status.state,
+            "reason": status.reason or None,
+            "since": utc(status.since),
+            "outages": watched.outages,
+        },
+        "error": None if watched.failure is None else str(watched.failure),
     }
+
+
+def _rounded(times_s: tuple[float, float]) -> dict[str, float]:
+    return {"p50": round(times_s[0], 4), "p95": round(times_s[1], 4)}

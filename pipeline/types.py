@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.events import Event
 from pipeline.picture import Picture, Plane
+
+State = Literal["connecting", "online", "stalled", "offline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +27,15 @@ class Frame:
     pts_s: float | None
     """Presentation time in the stream, seconds; None when the stream has none."""
     captured_s: float
-    """Monotonic clock when the frame was decoded, seconds."""
+    """Monotonic clock when the frame's data had come from the camera, or, of a file, when it was
+    decoded; seconds."""
     wall_time: datetime
-    """Wall clock when the frame was decoded, UTC."""
+    """Wall clock at the same moment, UTC."""
     picture: Picture
+    sender_time: datetime | None = None
+    """The camera's own clock when it took the frame, UTC; None when the stream does not tell."""
+    decoded_s: float | None = None
+    """Monotonic clock when the picture was ready; None where that is `captured_s`."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -37,6 +45,29 @@ class Frame:
     def bgr(self) -> Plane:
         """(H, W, 3) uint8 BGR, made anew at each call."""
         return self.picture.bgr()
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Frames that reached a source and were given up before they became pictures."""
+
+    reason: str
+    """As it stands in the ledger, after "decode/"."""
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a live source has begun to do; told at each change."""
+
+    state: State
+    """`stalled` is connected but silent; `offline` is not connected. Both are tried again."""
+    reason: str
+    """Why it is not online, in words for people and without secrets; empty otherwise."""
+    since_s: float
+    """Monotonic clock at the change, seconds."""
+    since: datetime
+    """Wall clock at the change, UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +123,8 @@ class Result:
     draw: Callable[[Frame, Detections], Picture]
     """Makes the annotated picture; called at most once."""
     events: Sequence[Event] = ()
+    started_s: float | None = None
+    """Monotonic clock when the detector was given the frame; None when nobody looked."""
     _drawn: list[Picture] = field(default_factory=list, repr=False, compare=False)
     _drawing: Lock = field(default_factory=Lock, repr=False, compare=False)
 

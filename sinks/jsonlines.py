@@ -5,31 +5,32 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Generic, Self, TypeVar
 
+from pipeline.clock import utc
 from pipeline.errors import ConfigError, SinkError
-from pipeline.events import Event
+from pipeline.events import CameraEvent, Event, ObjectEvent
 from pipeline.types import Result
 from sinks.output import prepare_file
 
 Record = Mapping[str, Any]
+T = TypeVar("T")
 
 
-class JsonLines:
-    """Writes some records of each result to a file, which is overwritten.
+class JsonLines(Generic[T]):
+    """Writes a record of each result or event to a file, which is overwritten.
 
     Args:
         path: the file; its folder is created.
-        records: what of a result is written, in order.
+        record: what is written of one.
     """
 
-    def __init__(self, path: Path, records: Callable[[Result], Iterator[Record]]) -> None:
+    def __init__(self, path: Path, record: Callable[[T], Record]) -> None:
         self._path = path
-        self._records = records
+        self._record = record
         self._file: IO[bytes] | None = None
 
     @property
@@ -51,21 +52,21 @@ class JsonLines:
             raise ConfigError(f"{self._path}: cannot be written: {why}") from error
         return self
 
-    def write(self, result: Result) -> None:
-        """Append the records of one result.
+    def write(self, item: T, /) -> None:
+        """Append the record of one result or event.
 
         Raises:
             SinkError: the file cannot be written, for instance because the disk is full.
         """
         assert self._file is not None, "enter the sink first"
-        for record in self._records(result):
-            line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
-            try:
-                written = self._file.write(line)
-            except OSError as error:
-                raise SinkError(f"{self._path}: cannot be written: {error.strerror}") from error
-            if written != len(line):
-                raise SinkError(f"{self._path}: the disk took only part of a line; is it full?")
+        record = self._record(item)
+        line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        try:
+            written = self._file.write(line)
+        except OSError as error:
+            raise SinkError(f"{self._path}: cannot be written: {error.strerror}") from error
+        if written != len(line):
+            raise SinkError(f"{self._path}: the disk took only part of a line; is it full?")
 
     def __exit__(
         self,
@@ -77,16 +78,18 @@ class JsonLines:
             self._file.close()
 
 
-def detection_records(result: Result) -> Iterator[Record]:
-    """One record for the frame, with all its objects; boxes in pixels, xyxy."""
+def detection_record(result: Result) -> Record:
+    """The frame with all its objects; boxes in pixels, xyxy."""
     frame, detections = result.frame, result.detections
     height, width = frame.size
     track_ids = detections.track_ids
-    yield {
+    sender_time = {} if frame.sender_time is None else {"sender_time": utc(frame.sender_time)}
+    return {
         "source": frame.source_id,
         "index": frame.index,
         "pts_s": _seconds(frame.pts_s),
         "wall_time": utc(frame.wall_time),
+        **sender_time,
         "width": width,
         "height": height,
         "objects": [
@@ -108,17 +111,27 @@ def detection_records(result: Result) -> Iterator[Record]:
     }
 
 
-def event_records(result: Result) -> Iterator[Record]:
-    """One record for each event of the frame."""
-    return map(_event_record, result.events)
+def event_record(event: Event) -> Record:
+    """What happened, under the name of its kind."""
+    match event:
+        case ObjectEvent():
+            return _object_record(event)
+        case CameraEvent():
+            return _camera_record(event)
 
 
-def utc(time: datetime) -> str:
-    """ISO 8601 with milliseconds and a Z, as in 2026-01-01T10:00:00.000Z."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _camera_record(event: CameraEvent) -> Record:
+    return {
+        "event": event.kind,
+        "seq": event.seq,
+        "source": event.source_id,
+        "reason": event.reason or None,
+        "outage_s": None if event.outage_s is None else round(event.outage_s, 3),
+        "wall_time": utc(event.wall_time),
+    }
 
 
-def _event_record(event: Event) -> Record:
+def _object_record(event: ObjectEvent) -> Record:
     return {
         "event": event.kind,
         "seq": event.seq,

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from pipeline.errors import ConfigError
+from pipeline.events import Event
 from pipeline.protocols import Sink
-from sinks.jsonlines import JsonLines, detection_records, event_records
+from pipeline.types import Result
+from sinks.jsonlines import JsonLines, detection_record, event_record
 from sinks.video import VideoRecorder
+
+T_contra = TypeVar("T_contra", contravariant=True)
 
 _OTHER_VIDEO_SUFFIXES = frozenset({".avi", ".mkv", ".mov", ".webm", ".ts", ".m4v"})
 
 
-class FileSink(Sink, Protocol):
+class FileSink(Sink[T_contra], Protocol[T_contra]):
     """A sink that leaves files."""
 
     def prepare(self) -> None:
@@ -32,13 +37,25 @@ class FileSink(Sink, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """The sinks of a run, by name."""
+
+    results: Mapping[str, FileSink[Result]]
+    events: Mapping[str, FileSink[Event]]
+
+    def all(self) -> Mapping[str, FileSink[Any]]:
+        """Those of both kinds."""
+        return {**self.results, **self.events}
+
+
 def open_outputs(
     source_ids: Sequence[str],
     addresses: Sequence[str],
     record: Path | None,
     detections: Path | None,
     events: Path | None,
-) -> dict[str, FileSink]:
+) -> Outputs:
     """Make a sink for each output that is asked for; none touches a file until it is entered.
 
     Prepare all before one is entered: a run that cannot write one output leaves the others alone.
@@ -56,14 +73,13 @@ def open_outputs(
     recordings = {} if record is None else recording_paths(record, source_ids)
     files = [path for path in (*recordings.values(), detections, events) if path is not None]
     _check_distinct(files, [Path(address) for address in addresses])
-    sinks: dict[str, FileSink] = {}
+    results: dict[str, FileSink[Result]] = {}
     if recordings:
-        sinks["record"] = VideoRecorder(recordings)
+        results["record"] = VideoRecorder(recordings)
     if detections is not None:
-        sinks["detections"] = JsonLines(detections, detection_records)
-    if events is not None:
-        sinks["events"] = JsonLines(events, event_records)
-    return sinks
+        results["detections"] = JsonLines(detections, detection_record)
+    event_sinks = {} if events is None else {"events": JsonLines(events, event_record)}
+    return Outputs(results, event_sinks)
 
 
 def recording_paths(record: Path, source_ids: Sequence[str]) -> dict[str, Path]:

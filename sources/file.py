@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
 from av.format import Flags
-from av.stream import Disposition, Stream
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from pipeline.clock import Clock
 from pipeline.errors import SourceError
-from pipeline.types import Frame
+from pipeline.types import Frame, Skipped
 from sources.decode import PictureMaker
+from sources.video_stream import UnusableError, select_video
 
 if TYPE_CHECKING:
     from av.container import InputContainer
-
-MAX_PIXELS = 16384 * 8704
-"""Largest picture accepted, 16K video: a tiny file can declare one that fills the memory."""
-
-_TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
-"""Formats in which libav draws text files as pictures."""
 
 SHORTFALL_S = 1.0
 """A file that ends this much before its declared end counts as truncated."""
@@ -39,42 +34,50 @@ class FileSource:
         path: the file.
         source_id: its name in results.
         clock: stamps the frames.
-        on_skip: told the reason for each frame that could not be decoded.
+        loop: begin again at the end, for ever.
     Raises:
         SourceError: the file is missing, is no video, or has no video stream.
     """
 
     live = False
 
-    def __init__(
-        self,
-        path: Path,
-        source_id: str,
-        clock: Clock,
-        on_skip: Callable[[str], None],
-    ) -> None:
+    def __init__(self, path: Path, source_id: str, clock: Clock, loop: bool = False) -> None:
         self.source_id = source_id
         self._path = path
         self._clock = clock
-        self._on_skip = on_skip
+        self._loop = loop
         with open_video(path) as (container, stream):
-            self.frame_count = _declared_frames(container, stream)
+            self.frame_count = None if loop else _declared_frames(container, stream)
 
-    def frames(self, stop: threading.Event) -> Generator[Frame, None, None]:
-        """Yield every frame that can be decoded, in order.
+    def read(self, stop: threading.Event) -> Generator[Frame | Skipped, None, None]:
+        """Yield every frame that can be decoded, in order, and word of those that cannot.
 
         Raises:
             SourceError: the file ended early or nothing in it could be decoded.
         """
-        make, index, delivered = PictureMaker(), 0, 0
+        index, end_s = yield from self._play(stop, 0, 0.0)
+        while self._loop and not stop.is_set():
+            index, end_s = yield from self._play(stop, index, end_s)
+
+    def _play(
+        self, stop: threading.Event, index: int, begin_s: float
+    ) -> Generator[Frame | Skipped, None, tuple[int, float]]:
+        """Read the file once; the index and the stream time that follow its last frame.
+
+        Args:
+            stop: see `read`.
+            index: of the first frame.
+            begin_s: stream time of the first frame.
+        """
+        make, delivered = PictureMaker(), 0
         ends_s: dict[int, float] = defaultdict(float)
         with open_video(self._path) as (container, stream):
-            start_s = _start_s(stream)
+            start_s = _start_s(stream) - begin_s
             for decoded in self._decoded(container, stream, ends_s):
                 if stop.is_set():
-                    return
+                    return index, begin_s
                 if decoded is None or decoded.is_corrupt:
-                    self._on_skip("corrupt")
+                    yield Skipped("corrupt")
                 else:
                     pts_s = None if decoded.time is None else decoded.time - start_s
                     ends_s[stream.index] = max(ends_s[stream.index], _end_s(decoded))
@@ -98,6 +101,7 @@ class FileSource:
                 f"{self._path}: ends after {end_s:.1f} of {declared_s:.1f} s; "
                 f"the file is truncated or damaged ({delivered} frames were read)"
             )
+        return index, ends_s[stream.index] - start_s
 
     def _decoded(
         self, container: InputContainer, stream: VideoStream, ends_s: dict[int, float]
@@ -145,28 +149,11 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     except (av.error.FFmpegError, OSError) as error:
         raise SourceError(f"{path}: cannot be opened: {error.strerror}") from error
     with container:
-        if container.format.name in _TEXT_FORMATS:
-            raise SourceError(f"{path}: not a video, but text")
-        stream = next((s for s in container.streams.video if not _is_cover(s)), None)
-        if stream is None:
-            raise SourceError(f"{path}: has no video stream")
-        if stream.codec_context is None:
-            raise SourceError(f"{path}: no decoder for its video codec")
-        if stream.width * stream.height > MAX_PIXELS:
-            raise SourceError(
-                f"{path}: declares pictures of {stream.width}x{stream.height}; "
-                f"at most {MAX_PIXELS} pixels are accepted"
-            )
-        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-        # With more threads PyAV loses, uncounted, what fails while the decoder is flushed. Sources
-        # have a thread each, and the detector needs the other cores.
-        stream.codec_context.thread_count = 1
+        try:
+            stream = select_video(container)
+        except UnusableError as error:
+            raise SourceError(f"{path}: {error}") from error
         yield container, stream
-
-
-def _is_cover(stream: VideoStream) -> bool:
-    """Whether a stream is the picture on the cover of an audio file."""
-    return bool(stream.disposition & Disposition.attached_pic)
 
 
 def _end_s(media: av.VideoFrame | av.Packet[Stream]) -> float:

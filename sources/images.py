@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 
 import av
@@ -12,7 +12,7 @@ import av
 from pipeline.clock import Clock
 from pipeline.errors import SourceError
 from pipeline.picture import Picture
-from pipeline.types import Frame
+from pipeline.types import Frame, Skipped
 from sources.decode import PictureMaker
 from sources.file import open_video
 
@@ -30,19 +30,15 @@ class ImageFolder:
         folder: not searched below its first level.
         source_id: its name in results.
         clock: stamps the frames.
-        on_skip: told the reason for each picture that could not be read.
     Raises:
         SourceError: the folder holds no pictures or cannot be read.
     """
 
     live = False
 
-    def __init__(
-        self, folder: Path, source_id: str, clock: Clock, on_skip: Callable[[str], None]
-    ) -> None:
+    def __init__(self, folder: Path, source_id: str, clock: Clock) -> None:
         self.source_id = source_id
         self._clock = clock
-        self._on_skip = on_skip
         try:
             self._paths = sorted(
                 path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES
@@ -53,8 +49,8 @@ class ImageFolder:
             raise SourceError(f"{folder}: holds no pictures ({', '.join(sorted(SUFFIXES))})")
         self.frame_count = len(self._paths)
 
-    def frames(self, stop: threading.Event) -> Generator[Frame, None, None]:
-        """Yield every picture that can be read.
+    def read(self, stop: threading.Event) -> Generator[Frame | Skipped, None, None]:
+        """Yield every picture that can be read, and word of those that cannot.
 
         Raises:
             SourceError: not one picture could be read.
@@ -67,7 +63,7 @@ class ImageFolder:
                 picture = read_picture(path, make)
             except SourceError as error:
                 log.warning("picture skipped: %s", error)
-                self._on_skip("corrupt")
+                yield Skipped("corrupt")
                 continue
             delivered += 1
             yield Frame(

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("pipeline", "sources", "sinks")
 SHARED = {
     f"pipeline.{name}"
-    for name in ("types", "picture", "events", "errors", "clock", "protocols", "config")
+    for name in ("types", "picture", "events", "errors", "clock", "protocols", "config", "redact")
 }
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 

@@ -67,10 +67,10 @@ def test_a_source_that_cannot_be_watched_is_named(
     assert not out.exists()
 
 
-def test_a_stream_is_refused(watchline: Watchline) -> None:
-    outcome = watchline("watch", "rtsp://user:secret@camera/stream")
+def test_an_unknown_kind_of_stream_is_refused(watchline: Watchline) -> None:
+    outcome = watchline("watch", "gopher://user:secret@camera/stream")
     assert outcome.code == 69
-    assert complaint(outcome).startswith("rtsp:// sources are not supported yet")
+    assert complaint(outcome).startswith("gopher://***@camera/stream: not a known kind of source")
     assert "secret" not in outcome.err
 
 

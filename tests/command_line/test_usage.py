@@ -33,7 +33,7 @@ def test_a_wrong_configuration_is_named(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["watch"], "nothing to watch: name a video file or a folder of pictures"),
+        (["watch"], "nothing to watch: name a camera, a video file or a folder of pictures"),
         (["watch", "a.mp4", "--nope"], "No such option: --nope"),
         (["watch", "a.mp4", "--score"], "Option '--score' requires an argument."),
         (

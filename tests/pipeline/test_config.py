@@ -178,9 +178,9 @@ def test_an_unknown_key_is_named_with_its_path_and_a_hint(
         ("batch: 3", "batch: must hold 'key: value' lines, got 3"),
         ("record: 3", "record: must be a path, got 3"),
         ("sources: a.mp4", "sources: input should be a valid list, got 'a.mp4'"),
-        ("sources: [3]", "sources.0: must hold 'key: value' lines, got 3"),
+        ("sources: [3.5]", "sources.0.source: must be a path, got 3.5"),
         ("sources: ['']", "sources.0.source: must be a path, got ''"),
-        ("sources: [{source: 3}]", "sources.0.source: must be a path, got 3"),
+        ("sources: [{source: true}]", "sources.0.source: must be a path, got True"),
         ("record: ''", "record: must be a path, got ''"),
         (
             'record: "a\\uD800"',

@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from pipeline.clock import SystemClock
 from pipeline.console import download_bar, live_table, models_table, summary_table
 from pipeline.errors import SourceError
 from pipeline.graph import Pipeline
-from pipeline.ledger import Ledger
 from pipeline.summary import summarise
 from pipeline.types import Result
+from tests.clock import FakeClock
 from tests.kinds import MakeDetections, MakeFrame
+
+CLOCK = FakeClock(1.2)
 
 
 def rendered(renderable: RenderableType, width: int = 120) -> str:
@@ -39,16 +40,16 @@ def row(text: str, first: str) -> list[str]:
 def pipeline(make_frame: MakeFrame, make_detections: MakeDetections) -> Pipeline:
     """A pipeline that looks as if it were running: "front" is halfway, "back" is silent."""
     sources: Any = [
-        SimpleNamespace(source_id="front", live=False, frame_count=20, frames=None),
-        SimpleNamespace(source_id="back", live=False, frame_count=None, frames=None),
+        SimpleNamespace(source_id="front", live=False, frame_count=20, read=None),
+        SimpleNamespace(source_id="back", live=False, frame_count=None, read=None),
     ]
     detector: Any = None
     pipeline = Pipeline(
         sources,
         detector,
         {},
-        ledger=Ledger(["front", "back"]),
-        clock=SystemClock(),
+        {},
+        clock=CLOCK,
         batch_size=1,
         batch_wait_s=0,
         lane_capacity=1,
@@ -59,22 +60,23 @@ def pipeline(make_frame: MakeFrame, make_detections: MakeDetections) -> Pipeline
         pipeline.ledger.inferred("front")
         frame = make_frame("front", index, captured_s=index / 10)
         result = Result(frame, found, lambda frame, _: frame.picture)
-        pipeline.meters["front"].record(result, index / 10 + 0.25)
+        pipeline.watched["front"].meter.record(result, index / 10 + 0.25)
     pipeline.ledger.skipped("front", "corrupt")
     return pipeline
 
 
 def test_a_run_shows_a_row_for_each_source(pipeline: Pipeline) -> None:
-    text = rendered(live_table(pipeline))
+    text = rendered(live_table(pipeline, CLOCK))
     assert row(text, "front")[1:7] == ["10", "10.0", "20", "1 decode/corrupt", "250 ms", "250 ms"]
     assert row(text, "front")[7].count("━") == 15  # of 30
     assert row(text, "back")[1:] == ["0", "0.0", "0", "0", "-", "-", "running"]
 
 
 def test_a_source_that_has_ended_says_how(pipeline: Pipeline) -> None:
-    pipeline.ended.update({"front", "back"})
-    pipeline.failures["back"] = SourceError("the plug was pulled")
-    text = rendered(live_table(pipeline))
+    for watched in pipeline.watched.values():
+        watched.ended = True
+    pipeline.watched["back"].failure = SourceError("the plug was pulled")
+    text = rendered(live_table(pipeline, CLOCK))
     assert row(text, "front")[-1] == "done"
     assert row(text, "back")[-1] == "failed"
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from pipeline.clock import SystemClock
 from pipeline.detect import detect
 from pipeline.ledger import Counts, Ledger
 from pipeline.types import Detections, Frame
@@ -29,9 +30,9 @@ def draw(frame: Frame, _: Detections):
 def test_every_frame_gets_its_own_detections_in_order(
     make_frame: MakeFrame, make_detections: MakeDetections
 ) -> None:
-    ledger = Ledger(["a", "b"])
+    ledger = Ledger()
     batches = [[make_frame("a", 0), make_frame("b", 1)], [make_frame("a", 2)]]
-    results = list(detect(batches, Counting(make_detections), draw, ledger))
+    results = list(detect(batches, Counting(make_detections), draw, ledger, SystemClock()))
     assert [(r.frame.source_id, r.frame.index, len(r.detections)) for r in results] == [
         ("a", 0, 0),
         ("b", 1, 1),
@@ -44,11 +45,11 @@ def test_every_frame_gets_its_own_detections_in_order(
 def test_a_failing_detector_leaves_no_frame_unaccounted_for(
     make_frame: MakeFrame, make_detections: MakeDetections
 ) -> None:
-    ledger = Ledger(["a"])
+    ledger = Ledger()
     for _ in range(3):
         ledger.captured("a")
     batches = [[make_frame("a", 0)], [make_frame("a", 1), make_frame("a", 2)]]
-    results = detect(batches, Counting(make_detections, fail_at=2), draw, ledger)
+    results = detect(batches, Counting(make_detections, fail_at=2), draw, ledger, SystemClock())
     assert next(results).frame.index == 0
     with pytest.raises(RuntimeError, match="out of memory"):
         next(results)

@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.clock import SystemClock
 from pipeline.errors import PipelineError, SinkError, SourceError
+from pipeline.events import Event
 from pipeline.graph import Pipeline
-from pipeline.ledger import Ledger
 from pipeline.types import Detections, Frame, Result
 from tests.kinds import MakeDetections, MakeFrame
 
@@ -32,7 +32,7 @@ class Camera:
         self.make_frame, self.fail_after, self.before_each = make_frame, fail_after, before_each
         self.closed = False
 
-    def frames(self, stop: threading.Event) -> Generator[Frame, None, None]:
+    def read(self, stop: threading.Event) -> Generator[Frame, None, None]:
         index = 0
         try:
             while not stop.is_set() and index != self.frame_count:
@@ -80,12 +80,29 @@ class Notebook:
         return [r.frame.index for r in self.results if r.frame.source_id == source_id]
 
 
+class EventNotebook:
+    """A sink that remembers the events it was given."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def write(self, event: Event) -> None:
+        self.events.append(event)
+
+
 @pytest.fixture
 def build(make_detections: MakeDetections):
     def build(
         sources: Sequence[Camera],
         sinks: Mapping[str, Notebook],
         detector: Finder | None = None,
+        events: Mapping[str, EventNotebook] | None = None,
         **settings: Any,
     ) -> Pipeline:
         defaults: dict[str, Any] = {"batch_size": 4, "batch_wait_s": 0.01, "lane_capacity": 4}
@@ -93,7 +110,7 @@ def build(make_detections: MakeDetections):
             sources,
             detector or Finder(make_detections),
             sinks,
-            ledger=Ledger(source.source_id for source in sources),
+            events or {},
             clock=SystemClock(),
             **(defaults | settings),
         )
@@ -123,7 +140,7 @@ def test_every_frame_of_every_source_reaches_every_sink_in_order(
         assert sink.indices("b") == list(range(17))
     assert pipeline.ledger.total().inferred == 47
     assert pipeline.ledger.total().dropped == {}
-    assert pipeline.meters["a"].detections == 30
+    assert pipeline.watched["a"].meter.detections == 30
     assert all(source.closed for source in sources)
 
 
@@ -164,9 +181,9 @@ def test_the_fault_of_one_source_leaves_the_others_alone(build, make_frame: Make
     run(pipeline)
     assert sink.indices("bad") == list(range(5))
     assert sink.indices("good") == list(range(20))
-    assert str(pipeline.failures["bad"]) == "bad: the plug was pulled"
-    assert pipeline.failures.keys() == {"bad"}
-    assert pipeline.ended == {"bad", "good"}
+    assert str(pipeline.watched["bad"].failure) == "bad: the plug was pulled"
+    assert pipeline.watched["good"].failure is None
+    assert all(watched.ended for watched in pipeline.watched.values())
     assert balanced(pipeline)
 
 
@@ -205,8 +222,9 @@ def test_a_failing_detector_ends_the_run_with_every_frame_accounted_for(
 
 def test_stop_works_off_what_was_captured(build, make_frame: MakeFrame) -> None:
     sink = Notebook()
-    pipeline = build([Camera(make_frame, count=None)], {"s": sink})
-    pipeline.sources[0].before_each = lambda index: pipeline.stop() if index == 30 else None
+    camera = Camera(make_frame, count=None)
+    pipeline = build([camera], {"s": sink})
+    camera.before_each = lambda index: pipeline.stop() if index == 30 else None
     run(pipeline)
     total = pipeline.ledger.total()
     assert total.captured == total.inferred == len(sink.results) >= 30
@@ -236,7 +254,7 @@ def test_dropping_what_waits_counts_it_and_delivers_every_result(
 def test_max_frames_ends_each_source(build, make_frame: MakeFrame) -> None:
     sources = [Camera(make_frame, "a", 20), Camera(make_frame, "b", None)]
     pipeline = build(sources, {}, max_frames=6)
-    assert pipeline.expected_frames == {"a": 6, "b": 6}
+    assert [watched.expected_frames for watched in pipeline.watched.values()] == [6, 6]
     run(pipeline)
     assert pipeline.ledger.counts("a").inferred == pipeline.ledger.counts("b").inferred == 6
     assert all(source.closed for source in sources)
@@ -249,7 +267,8 @@ def test_no_thread_outlives_the_run(build, make_frame: MakeFrame) -> None:
 
 
 def test_results_carry_events(build, make_frame: MakeFrame) -> None:
-    sink = Notebook()
-    run(build([Camera(make_frame, count=5)], {"s": sink}))
-    events = [event for result in sink.results for event in result.events]
-    assert [(event.kind, event.label) for event in events] == [("appeared", "person")]
+    sink, events = Notebook(), EventNotebook()
+    run(build([Camera(make_frame, count=5)], {"s": sink}, events={"e": events}))
+    carried = [event for result in sink.results for event in result.events]
+    assert [(e.kind, e.label, e.seq) for e in carried] == [("appeared", "person", 1)]
+    assert events.events == carried

@@ -15,13 +15,15 @@ def test_what_is_neither_inferred_nor_dropped_is_in_flight() -> None:
 
 
 def test_a_skipped_frame_is_captured_and_dropped_at_once() -> None:
-    ledger = Ledger(["cam"])
+    ledger = Ledger()
     ledger.skipped("cam", "corrupt")
-    assert ledger.counts("cam") == Counts(captured=1, inferred=0, dropped={"decode/corrupt": 1})
+    ledger.skipped("cam", "late", 3)
+    dropped = {"decode/corrupt": 1, "decode/late": 3}
+    assert ledger.counts("cam") == Counts(captured=4, inferred=0, dropped=dropped)
 
 
 def test_sources_are_counted_apart_and_together() -> None:
-    ledger = Ledger(["a", "b"])
+    ledger = Ledger()
     for source_id in ("a", "a", "b"):
         ledger.captured(source_id)
     ledger.inferred("a")
@@ -33,7 +35,7 @@ def test_sources_are_counted_apart_and_together() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(FATES))))
 def test_captured_is_inferred_plus_dropped(frames: list[tuple[str, str]]) -> None:
-    ledger = Ledger(["a", "b"])
+    ledger = Ledger()
     for source_id, fate in frames:
         ledger.captured(source_id)
         if fate == "inferred":

@@ -18,7 +18,7 @@ def result(make_frame: MakeFrame, make_detections: MakeDetections):
 
 def test_a_fresh_meter_has_nothing_to_say() -> None:
     meter = Meter()
-    assert (meter.fps(), meter.latency_s(), meter.detections) == (0.0, None, 0)
+    assert (meter.fps(9.0), meter.latency_s(), meter.detections) == (0.0, None, 0)
 
 
 def test_rate_latency_and_detections(result) -> None:
@@ -30,7 +30,7 @@ def test_rate_latency_and_detections(result) -> None:
     assert median == pytest.approx(0.5)
     assert high == pytest.approx(1.75)  # halfway between the tenth and the eleventh
     assert meter.detections == 22
-    assert meter.fps() == pytest.approx(10 / 3.5)
+    assert meter.fps(4.0) == pytest.approx(10 / 3.5)
 
 
 def test_old_frames_leave_the_window(result) -> None:
@@ -39,4 +39,4 @@ def test_old_frames_leave_the_window(result) -> None:
     for number in range(WINDOW):
         meter.record(result(200.0 + number), 201.0 + number)
     assert meter.latency_s() == pytest.approx((1.0, 1.0))
-    assert meter.fps() == pytest.approx(1.0)
+    assert meter.fps(201.0 + WINDOW) == pytest.approx(1.0)

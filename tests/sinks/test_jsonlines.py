@@ -10,29 +10,32 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
 
+from pipeline.clock import utc
 from pipeline.errors import ConfigError, SinkError
-from pipeline.events import Event
+from pipeline.events import CameraEvent, ObjectEvent
 from pipeline.types import Detections, Frame, Result
 from sinks import jsonlines
-from sinks.jsonlines import JsonLines, Record, detection_records, event_records, utc
+from sinks.jsonlines import JsonLines, Record, detection_record, event_record
 from tests.kinds import MakeDetections, MakeFrame
 
+T = TypeVar("T")
 NOON = datetime(2026, 1, 1, 10, tzinfo=UTC)
-EVENT = Event("appeared", "cam1", 1, "person", 12, 0.48, NOON, 2, 0.93, 10)
+EVENT = ObjectEvent("appeared", "cam1", "person", 12, 0.48, NOON, 2, 0.93, 10, seq=1)
 
 
-def result(frame: Frame, detections: Detections, *events: Event) -> Result:
-    return Result(frame, detections, lambda frame, _: frame.picture, events)
+def result(frame: Frame, detections: Detections) -> Result:
+    return Result(frame, detections, lambda frame, _: frame.picture)
 
 
-def written(path: Path, records: Callable[[Result], Record], *results: Result) -> list[str]:
-    with JsonLines(path, records) as sink:
-        for each in results:
-            sink.write(each)
+def written(path: Path, record: Callable[[T], Record], *items: T) -> list[str]:
+    with JsonLines(path, record) as sink:
+        for item in items:
+            sink.write(item)
     return path.read_text(encoding="utf-8").splitlines()
 
 
@@ -42,7 +45,7 @@ def test_a_line_of_detections_is_exactly_as_documented(
     frame = make_frame("cam1", 12, size=(576, 768), pts_s=0.48)
     found = make_detections((10.126, 20, 30.5, 40.999, 0.93124), (1, 2, 3, 4, 0.5), labels=[0, 1])
     found = replace(found, track_ids=np.array([3, 4]))
-    assert written(tmp_path / "a.jsonl", detection_records, result(frame, found)) == [
+    assert written(tmp_path / "a.jsonl", detection_record, result(frame, found)) == [
         '{"source": "cam1", "index": 12, "pts_s": 0.48, "wall_time": "2026-01-01T10:00:00.000Z", '
         '"width": 768, "height": 576, "objects": ['
         '{"label": "person", "score": 0.9312, "box": [10.13, 20.0, 30.5, 41.0], "track_id": 3}, '
@@ -50,12 +53,29 @@ def test_a_line_of_detections_is_exactly_as_documented(
     ]
 
 
-def test_a_line_of_an_event_is_exactly_as_documented(
+def test_the_senders_clock_is_written_where_it_is_known(
     tmp_path: Path, make_frame: MakeFrame, make_detections: MakeDetections
 ) -> None:
-    lines = written(
-        tmp_path / "a.jsonl", event_records, result(make_frame(), make_detections(), EVENT)
-    )
+    frame = replace(make_frame(), sender_time=NOON - timedelta(milliseconds=80))
+    (line,) = written(tmp_path / "a.jsonl", detection_record, result(frame, make_detections()))
+    assert json.loads(line)["sender_time"] == "2026-01-01T09:59:59.920Z"
+
+
+def test_lines_of_a_camera_are_exactly_as_documented(tmp_path: Path) -> None:
+    events = [
+        CameraEvent("camera_offline", "cam1", NOON, "connection refused", None, seq=2),
+        CameraEvent("camera_online", "cam1", NOON, "", 3.09127, seq=3),
+    ]
+    assert written(tmp_path / "a.jsonl", event_record, *events) == [
+        '{"event": "camera_offline", "seq": 2, "source": "cam1", "reason": "connection refused", '
+        '"outage_s": null, "wall_time": "2026-01-01T10:00:00.000Z"}',
+        '{"event": "camera_online", "seq": 3, "source": "cam1", "reason": null, '
+        '"outage_s": 3.091, "wall_time": "2026-01-01T10:00:00.000Z"}',
+    ]
+
+
+def test_a_line_of_an_event_is_exactly_as_documented(tmp_path: Path) -> None:
+    lines = written(tmp_path / "a.jsonl", event_record, EVENT)
     assert lines == [
         '{"event": "appeared", "seq": 1, "source": "cam1", "label": "person", "count": 2, '
         '"score": 0.93, "index": 12, "since_index": 10, "pts_s": 0.48, '
@@ -67,7 +87,7 @@ def test_what_is_not_known_is_null(
     tmp_path: Path, make_frame: MakeFrame, make_detections: MakeDetections
 ) -> None:
     found = result(make_frame(), make_detections((1, 2, 3, 4, 0.5)))
-    (line,) = written(tmp_path / "a.jsonl", detection_records, found)
+    (line,) = written(tmp_path / "a.jsonl", detection_record, found)
     record = json.loads(line)
     assert record["pts_s"] is None
     assert record["objects"][0]["track_id"] is None
@@ -76,15 +96,13 @@ def test_what_is_not_known_is_null(
 def test_every_frame_has_a_line_and_every_event(
     tmp_path: Path, make_frame: MakeFrame, make_detections: MakeDetections
 ) -> None:
-    results = [
-        result(make_frame(index=index), make_detections(), *[replace(EVENT, seq=index)] * index)
-        for index in range(4)
-    ]
-    frames = written(tmp_path / "frames.jsonl", detection_records, *results)
-    events = written(tmp_path / "events.jsonl", event_records, *results)
+    results = [result(make_frame(index=index), make_detections()) for index in range(4)]
+    frames = written(tmp_path / "frames.jsonl", detection_record, *results)
+    numbered = [replace(EVENT, seq=seq) for seq in (1, 2, 3)]
+    events = written(tmp_path / "events.jsonl", event_record, *numbered)
     assert [json.loads(line)["index"] for line in frames] == [0, 1, 2, 3]
     assert [json.loads(line)["objects"] for line in frames] == [[]] * 4
-    assert [json.loads(line)["seq"] for line in events] == [1, 2, 2, 3, 3, 3]
+    assert [json.loads(line)["seq"] for line in events] == [1, 2, 3]
 
 
 def test_names_are_written_as_utf8_on_one_line(
@@ -92,7 +110,7 @@ def test_names_are_written_as_utf8_on_one_line(
 ) -> None:
     name = 'dé→視 "quoted"\nline'
     found = result(make_frame(), make_detections((1, 2, 3, 4, 0.5), class_names=(name,)))
-    (line,) = written(tmp_path / "a.jsonl", detection_records, found)
+    (line,) = written(tmp_path / "a.jsonl", detection_record, found)
     assert "dé→視" in line
     assert json.loads(line)["objects"][0]["label"] == name
 
@@ -102,7 +120,7 @@ def test_a_number_that_json_does_not_know_is_never_written(
     tmp_path: Path, make_frame: MakeFrame, make_detections: MakeDetections, value: float
 ) -> None:
     path = tmp_path / "a.jsonl"
-    with JsonLines(path, detection_records) as sink:
+    with JsonLines(path, detection_record) as sink:
         sink.write(result(make_frame(index=0), make_detections()))
         with pytest.raises(ValueError, match="JSON"):
             sink.write(result(make_frame(index=1), make_detections((1, 2, value, 4, 0.5))))
@@ -113,7 +131,7 @@ def test_each_line_can_be_read_as_soon_as_it_is_written(
     tmp_path: Path, make_frame: MakeFrame, make_detections: MakeDetections
 ) -> None:
     path = tmp_path / "a.jsonl"
-    with JsonLines(path, detection_records) as sink:
+    with JsonLines(path, detection_record) as sink:
         for index in range(3):
             sink.write(result(make_frame(index=index), make_detections()))
             lines = path.read_text().splitlines(keepends=True)
@@ -144,7 +162,7 @@ def test_a_line_is_one_write(
 ) -> None:
     file, path = CountingFile(), tmp_path / "a.jsonl"
     monkeypatch.setattr(jsonlines, "open", lambda *_args, **_options: file, raising=False)
-    with JsonLines(path, detection_records) as sink:
+    with JsonLines(path, detection_record) as sink:
         for index in range(3):
             sink.write(result(make_frame(index=index), make_detections((1, 2, 3, 4, 0.5))))
     assert [json.loads(data)["index"] for data in file.writes] == [0, 1, 2]
@@ -159,7 +177,7 @@ def test_a_line_that_fits_only_in_part_is_an_error(
     file = CountingFile(room=10)
     monkeypatch.setattr(jsonlines, "open", lambda *_args, **_options: file, raising=False)
     with (
-        JsonLines(tmp_path / "a.jsonl", detection_records) as sink,
+        JsonLines(tmp_path / "a.jsonl", detection_record) as sink,
         pytest.raises(SinkError, match=r"the disk took only part of a line; is it full\?"),
     ):
         sink.write(result(make_frame(), make_detections()))
@@ -169,7 +187,7 @@ def test_a_full_disk_is_an_error_of_one_line(
     make_frame: MakeFrame, make_detections: MakeDetections
 ) -> None:
     with (
-        JsonLines(Path("/dev/full"), detection_records) as sink,
+        JsonLines(Path("/dev/full"), detection_record) as sink,
         pytest.raises(SinkError) as caught,
     ):
         sink.write(result(make_frame(), make_detections()))
@@ -180,7 +198,7 @@ def test_a_pipe_that_nobody_reads_is_refused_at_once(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
     with pytest.raises(ConfigError) as caught:
-        JsonLines(path, detection_records).__enter__()
+        JsonLines(path, detection_record).__enter__()
     assert str(caught.value) == f"{path}: cannot be written: nobody reads from it"
 
 
@@ -192,7 +210,7 @@ def test_a_pipe_is_written_as_fast_as_it_is_read(
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     with open(reader, "rb") as pipe, ThreadPoolExecutor() as pool:
         os.set_blocking(reader, True)
-        with JsonLines(path, detection_records) as sink:
+        with JsonLines(path, detection_record) as sink:
             lines = pool.submit(pipe.readlines)
             found = result(make_frame(), make_detections(*[(1, 2, 3, 4, 0.5)] * 2000))
             for _ in range(3):  # each line larger than the pipe
@@ -201,7 +219,7 @@ def test_a_pipe_is_written_as_fast_as_it_is_read(
 
 
 def test_a_new_file_is_not_executable(tmp_path: Path) -> None:
-    assert written(tmp_path / "a.jsonl", detection_records) == []
+    assert written(tmp_path / "a.jsonl", detection_record) == []
     assert (tmp_path / "a.jsonl").stat().st_mode & 0o111 == 0
 
 
@@ -210,14 +228,14 @@ def test_the_folder_is_made_and_an_old_file_overwritten(
 ) -> None:
     path = tmp_path / "new" / "folder" / "a.jsonl"
     for _ in range(2):
-        written(path, detection_records, result(make_frame(), make_detections()))
+        written(path, detection_record, result(make_frame(), make_detections()))
     assert len(path.read_text().splitlines()) == 1
 
 
 def test_nothing_is_touched_before_it_is_entered(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text("old")
-    sink = JsonLines(path, detection_records)
+    sink = JsonLines(path, detection_record)
     assert (path.read_text(), sink.files) == ("old", [])
     with sink:
         assert sink.files == [path]
@@ -225,7 +243,7 @@ def test_nothing_is_touched_before_it_is_entered(tmp_path: Path) -> None:
 
 def test_a_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be written: File name too long"):
-        JsonLines(tmp_path / ("x" * 300), detection_records).__enter__()
+        JsonLines(tmp_path / ("x" * 300), detection_record).__enter__()
 
 
 def test_times_are_utc_with_milliseconds() -> None:

@@ -20,8 +20,12 @@ def outputs(tmp_path: Path, **files: str) -> dict[str, Path | None]:
 
 def test_there_is_a_sink_for_each_output_asked_for(tmp_path: Path) -> None:
     chosen = outputs(tmp_path, record="a.mp4", detections="d.jsonl", events="e.jsonl")
-    assert list(open_outputs(["a"], ["a.mp4"], **chosen)) == ["record", "detections", "events"]
-    assert open_outputs(["a"], ["a.mp4"], **outputs(tmp_path)) == {}
+    assert list(open_outputs(["a"], ["a.mp4"], **chosen).all()) == [
+        "record",
+        "detections",
+        "events",
+    ]
+    assert open_outputs(["a"], ["a.mp4"], **outputs(tmp_path)).all() == {}
     assert list(tmp_path.iterdir()) == []  # nothing is touched yet
 
 
@@ -106,7 +110,7 @@ def test_a_source_named_from_here_is_never_overwritten(
 
 def test_an_address_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert open_outputs(["a"], ["~/in.mp4"], tmp_path / "in.mp4", None, None)
+    assert open_outputs(["a"], ["~/in.mp4"], tmp_path / "in.mp4", None, None).all()
 
 
 @pytest.mark.parametrize("key", ["record", "detections", "events"])
@@ -130,7 +134,7 @@ def test_a_picture_of_a_source_folder_is_never_overwritten(
 def test_a_source_folder_may_take_new_files(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
     chosen = outputs(tmp_path, record="new.mp4", detections="new.jsonl")
-    assert list(open_outputs(["pics"], [str(tmp_path)], **chosen)) == ["record", "detections"]
+    assert list(open_outputs(["pics"], [str(tmp_path)], **chosen).all()) == ["record", "detections"]
 
 
 def test_a_recording_beside_its_source_must_have_another_name(tmp_path: Path) -> None:

@@ -18,9 +18,13 @@ class Reading:
         self.frames: list[Frame] = []
         self.skips: list[str] = []
         self.error = ""
-        self.source = FileSource(path, "file", SystemClock(), self.skips.append)
+        self.source = FileSource(path, "file", SystemClock())
         try:
-            self.frames.extend(self.source.frames(threading.Event()))
+            for item in self.source.read(threading.Event()):
+                if isinstance(item, Frame):
+                    self.frames.append(item)
+                else:
+                    self.skips.append(item.reason)
         except SourceError as error:
             self.error = str(error)
 

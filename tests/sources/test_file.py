@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.clock import SystemClock
 from pipeline.errors import SourceError
-from sources import file
+from sources import video_stream
 from sources.file import FileSource
 from tests.kinds import MakeVideo
 from tests.sources.reading import Reading, luma_levels
@@ -39,7 +39,7 @@ def test_every_frame_comes_in_order(make_video: MakeVideo, name: str) -> None:
 def test_frames_are_counted_ahead_where_the_container_tells(
     make_video: MakeVideo, name: str, count: int | None
 ) -> None:
-    source = FileSource(make_video(name, frames=30), "file", SystemClock(), print)
+    source = FileSource(make_video(name, frames=30), "file", SystemClock())
     assert source.frame_count == count
     assert not source.live
 
@@ -57,14 +57,14 @@ def test_the_length_that_libav_guesses_of_bare_video_is_not_believed(
 
 
 def test_a_file_can_be_read_again(make_video: MakeVideo) -> None:
-    source = FileSource(make_video(), "file", SystemClock(), print)
-    assert len(list(source.frames(threading.Event()))) == 10
-    assert len(list(source.frames(threading.Event()))) == 10
+    source = FileSource(make_video(), "file", SystemClock())
+    assert len(list(source.read(threading.Event()))) == 10
+    assert len(list(source.read(threading.Event()))) == 10
 
 
 def test_stop_ends_the_frames(make_video: MakeVideo) -> None:
     stop = threading.Event()
-    frames = FileSource(make_video(), "file", SystemClock(), print).frames(stop)
+    frames = FileSource(make_video(), "file", SystemClock()).read(stop)
     assert [next(frames).index for _ in range(3)] == [0, 1, 2]
     stop.set()
     assert list(frames) == []
@@ -182,7 +182,7 @@ def test_too_large_a_picture_is_refused(
     make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = make_video(size=(64, 96))
-    monkeypatch.setattr(file, "MAX_PIXELS", 64 * 96 - 1)
+    monkeypatch.setattr(video_stream, "MAX_PIXELS", 64 * 96 - 1)
     with pytest.raises(SourceError, match="declares pictures of 96x64; at most 6143 pixels"):
         Reading(path)
 

@@ -14,16 +14,16 @@ import pytest
 from pipeline.clock import SystemClock
 from pipeline.errors import SourceError
 from pipeline.picture import Plane
-from pipeline.types import Frame
-from sources import file
+from pipeline.types import Frame, Skipped
+from sources import video_stream
 from sources.images import ImageFolder
 
 
 def read_folder(folder: Path) -> tuple[list[Frame], list[str]]:
     """The frames of a folder, and why others were skipped."""
-    skips: list[str] = []
-    source = ImageFolder(folder, "folder", SystemClock(), skips.append)
-    return list(source.frames(threading.Event())), skips
+    items = list(ImageFolder(folder, "folder", SystemClock()).read(threading.Event()))
+    frames = [item for item in items if isinstance(item, Frame)]
+    return frames, [item.reason for item in items if isinstance(item, Skipped)]
 
 
 def smooth(height: int = 48, width: int = 64, channels: int = 3) -> Plane:
@@ -67,7 +67,7 @@ def test_pictures_come_in_order_of_their_names(tmp_path: Path) -> None:
 def test_a_folder_knows_how_many_frames_to_expect(tmp_path: Path) -> None:
     for number in range(4):
         write(tmp_path / f"{number}.png", smooth())
-    source = ImageFolder(tmp_path, "folder", SystemClock(), print)
+    source = ImageFolder(tmp_path, "folder", SystemClock())
     assert (source.frame_count, source.live, source.source_id) == (4, False, "folder")
 
 
@@ -83,7 +83,7 @@ def test_stop_ends_the_frames(tmp_path: Path) -> None:
     for number in range(3):
         write(tmp_path / f"{number}.png", smooth())
     stop = threading.Event()
-    frames = ImageFolder(tmp_path, "folder", SystemClock(), print).frames(stop)
+    frames = ImageFolder(tmp_path, "folder", SystemClock()).read(stop)
     assert next(frames).index == 0
     stop.set()
     assert list(frames) == []
@@ -170,7 +170,7 @@ def test_a_folder_without_pictures_is_refused(tmp_path: Path, names: list[str]) 
     for name in names:
         (tmp_path / name).write_bytes(b"something else")
     with pytest.raises(SourceError) as caught:
-        ImageFolder(tmp_path, "folder", SystemClock(), print)
+        ImageFolder(tmp_path, "folder", SystemClock())
     assert str(caught.value) == (
         f"{tmp_path}: holds no pictures (.bmp, .jpeg, .jpg, .png, .tif, .tiff, .webp)"
     )
@@ -179,7 +179,7 @@ def test_a_folder_without_pictures_is_refused(tmp_path: Path, names: list[str]) 
 def test_too_large_a_picture_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "1.png", smooth(48, 64))
     write(tmp_path / "2.png", smooth(48, 65))
-    monkeypatch.setattr(file, "MAX_PIXELS", 48 * 64)
+    monkeypatch.setattr(video_stream, "MAX_PIXELS", 48 * 64)
     frames, skips = read_folder(tmp_path)
     assert [frame.size for frame in frames] == [(48, 64)]
     assert skips == ["corrupt"]

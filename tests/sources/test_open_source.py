@@ -16,15 +16,16 @@ from pipeline.protocols import Source
 from sources import open_source
 from sources.file import FileSource
 from sources.images import ImageFolder
+from sources.live import LiveSource
 from tests.kinds import MakeVideo
 
 
 def opened(address: object) -> Source:
-    return open_source(str(address), "cam", SystemClock(), print)
+    return open_source(str(address), "cam", SystemClock())
 
 
 def count_frames(source: Source) -> int:
-    return sum(1 for _ in source.frames(threading.Event()))
+    return sum(1 for _ in source.read(threading.Event()))
 
 
 def test_a_file_is_a_video(make_video: MakeVideo) -> None:
@@ -41,22 +42,30 @@ def test_a_folder_is_pictures(make_video: MakeVideo, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "address",
+    ("address", "kind"),
     [
-        "rtsp://camera/stream",
-        "RTSP://camera/stream",
-        "http://host/video.mp4",
-        "https://host/video.mp4",
-        "file:///video.mp4",
-        "rtmp+tls://host/live",
+        ("rtsp://camera/stream", LiveSource),
+        ("RTSPS://camera/stream", LiveSource),
+        ("http://host/video.mp4", LiveSource),
+        ("https://host/cam.mjpg?channel=1", LiveSource),
+        ("test://bars", LiveSource),
+        ("0", LiveSource),
+        ("/dev/video1?size=640x480", LiveSource),
     ],
 )
-def test_schemes_without_support_are_refused_by_name(address: str) -> None:
-    scheme = address.split(":")[0]
+def test_cameras_are_not_touched_before_they_are_read(address: str, kind: type[Source]) -> None:
+    source = opened(address)
+    assert isinstance(source, kind)
+    assert source.live
+
+
+@pytest.mark.parametrize("address", ["file:///video.mp4", "rtmp+tls://me:secret@host/live"])
+def test_other_schemes_are_refused_with_those_that_are_known(address: str) -> None:
     with pytest.raises(SourceError) as caught:
         opened(address)
     assert str(caught.value) == (
-        f"{scheme}:// sources are not supported yet; give a video file or a folder of pictures"
+        f"{address.replace('me:secret', '***')}: not a known kind of source; known are "
+        "http://, https://, rtsp://, rtsps://, test://"
     )
 
 
