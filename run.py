@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.live import Live
 
 from pipeline.commands import models
+from pipeline.commands.doctor import Examine, doctor_command
 from pipeline.commands.evaluate import evaluate_command
 from pipeline.commands.train import train
 from pipeline.config import Config, Engine, LogFormat, Precision, load_config
@@ -120,6 +121,20 @@ def _picture_reader() -> Callable[[Path], Picture]:
     return partial(read_picture, make=PictureMaker())
 
 
+def _examiner() -> Examine:
+    """What looks a source over for `doctor`."""
+    from dataclasses import asdict
+
+    from pipeline.clock import SystemClock
+    from sources.examination import examine
+
+    clock = SystemClock()
+    return lambda address, seconds, on_progress: asdict(
+        examine(address, seconds, clock, on_progress)
+    )
+
+
+app.command()(doctor_command(_examiner))
 app.command()(train)
 app.command()(evaluate_command(_picture_reader))
 app.add_typer(models.app, name="models")

@@ -49,11 +49,12 @@ class VideoRecorder:
     ... in its name, the first that is not there yet.
 
     Args:
-        paths: the file for each source id, which is replaced; its folder is created.
+        paths: the file for each source id, which is replaced; its folder is created. A source
+            that joins later gets a new file of its name beside them.
     """
 
     def __init__(self, paths: Mapping[str, Path]) -> None:
-        self._paths = paths
+        self._paths = dict(paths)
         self._writers: dict[str, VideoWriter] = {}
         self.files: list[Path] = []
         """The files begun so far."""
@@ -84,18 +85,29 @@ class VideoRecorder:
     def _next_writer(self, frame: Frame, previous: VideoWriter | None) -> VideoWriter:
         if previous is not None:
             previous.close()
-        path = self._next_path(self._paths[frame.source_id])
+        path = self._next_path(self._first_path(frame.source_id))
         writer = self._writers[frame.source_id] = VideoWriter(path, frame.picture)
         self.files.append(path)
         return writer
 
+    def _first_path(self, source_id: str) -> Path:
+        if source_id not in self._paths:
+            folder = next(iter(self._paths.values())).parent
+            self._paths[source_id] = self._numbered(folder / f"{source_id}.mp4", 1)
+        return self._paths[source_id]
+
     def _next_path(self, first: Path) -> Path:
         """The source's own path, and then those with a number that no file has or will have."""
-        if first not in self.files:
-            return first
+        return first if first not in self.files else self._numbered(first, 2)
+
+    def _numbered(self, first: Path, begin: int) -> Path:
+        """The first path that no file has or will have, of those with a number from `begin` on."""
         taken = {*self.files, *self._paths.values()}
-        numbered = (first.with_stem(f"{first.stem}-{number}") for number in count(2))
-        return next(path for path in numbered if path not in taken and not os.path.lexists(path))
+        paths = (
+            first if number == 1 else first.with_stem(f"{first.stem}-{number}")
+            for number in count(begin)
+        )
+        return next(path for path in paths if path not in taken and not os.path.lexists(path))
 
     def __exit__(
         self,

@@ -18,7 +18,7 @@ from pipeline.picture import Picture
 from pipeline.types import Skipped
 from sources.decode import PictureMaker
 from sources.fault import Fault
-from sources.packets import Arrival, OpenedStream, PacketReader
+from sources.packets import Arrival, EndOfStream, OpenedStream, PacketReader
 
 KEYFRAME_PATIENCE = 300
 """Packets to wait for a keyframe; a stream that refreshes its picture in stripes never has one."""
@@ -95,7 +95,13 @@ class LibavConnection:
 
     def take(self, timeout_s: float) -> list[Decoded | Skipped]:
         """See `Connection.take`."""
-        packet = self._reader.take(timeout_s)
+        try:
+            packet = self._reader.take(timeout_s)
+        except (Fault, EndOfStream):
+            held_back = [] if self._decoder is None else list(self._decoder.flush())
+            if not held_back:
+                raise
+            return held_back
         late = self._reader.take_late()
         taken: list[Decoded | Skipped] = [Skipped("late", late)] if late else []
         if packet is not None:
@@ -124,6 +130,7 @@ class PacketDecoder:
         self._clock = clock
         self._make = PictureMaker()
         self._patience = KEYFRAME_PATIENCE
+        self._flushed = False
 
     def decode(self, packet: Packet[Stream]) -> Iterator[Decoded | Skipped]:
         """Yield the pictures that a packet completes, or word of a frame that is lost."""
@@ -133,6 +140,20 @@ class PacketDecoder:
                 yield Skipped("no_keyframe")
                 return
             self._patience = 0
+        yield from self._decode(packet)
+
+    @property
+    def reorders(self) -> bool:
+        """Whether pictures come out later than their packets went in, as with B-frames."""
+        return self._codec.has_b_frames
+
+    def flush(self) -> Iterator[Decoded | Skipped]:
+        """Yield the pictures that the decoder has held back; nothing the second time."""
+        if not self._flushed:
+            self._flushed = True
+            yield from self._decode(None)
+
+    def _decode(self, packet: Packet[Stream] | None) -> Iterator[Decoded | Skipped]:
         try:
             frames = self._codec.decode(packet)
         except av.error.FFmpegError:

@@ -39,7 +39,6 @@ _HTTP_PROTOCOLS = "http,https,tcp,tls,crypto,httpproxy"
 
 _RTSP_OPTIONS = {
     "protocol_whitelist": _RTSP_PROTOCOLS,
-    "fflags": "nobuffer",
     # Enough to learn the rate; by default libav watches for five seconds before the first picture.
     "analyzeduration": "500000",
     "probesize": "1000000",
@@ -124,12 +123,14 @@ def open_network(
             hwaccel=hardware,
         ) as container:
             stream = select_video(container)
-            finite = container.duration is not None and container.duration > 0
+            ends_at_s = None
+            if container.duration is not None and container.duration > 0:
+                ends_at_s = ((container.start_time or 0) + container.duration) / av.time_base
             yield OpenedStream(
                 container,
                 stream,
-                paced=finite or container.format.name == "hls",
-                finite=finite,
+                paced=ends_at_s is not None or container.format.name == "hls",
+                ends_at_s=ends_at_s,
                 timestamped=Flags.no_timestamps not in Flags(container.format.flags),
             )
     except UnusableError as error:

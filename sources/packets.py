@@ -33,6 +33,8 @@ MAX_LAG_S = 1.0
 """Packets of a live stream that waited longer for the decoder are given up: the newest win."""
 READ_AHEAD = 64
 """Packets that are read ahead of a stream that is played at its own pace."""
+SHORTFALL_S = 2.0
+"""A recording that ends so much before its time was cut off."""
 MAX_PACE_S = 10.0
 """A paced stream that is further from its schedule begins a new one."""
 
@@ -48,8 +50,8 @@ class OpenedStream:
     stream: VideoStream
     paced: bool = False
     """Comes faster than it was filmed, and is played at the pace of its timestamps."""
-    finite: bool = False
-    """Its end is an end and not a fault."""
+    ends_at_s: float | None = None
+    """Timestamp at which it ends by rights; None for a camera, whose end is a fault."""
     timestamped: bool = True
     """Its timestamps come from the sender; otherwise libav made them up."""
 
@@ -93,6 +95,7 @@ class PacketReader:
         self._end: Exception | None = None
         self._closed = False
         self._late = 0
+        self._last_s = float("-inf")  # timestamp of the last packet
         self._needs_keyframe = False
         self._due: tuple[float, float] | None = None  # our clock and pts where pacing began
         self._thread = threading.Thread(target=self._run, name=name)
@@ -152,8 +155,9 @@ class PacketReader:
             with self._open_stream() as opened:
                 self._opened = opened
                 self._read(opened)
-            end = EndOfStream() if opened.finite else Fault("the stream ended")
+            end = self._judge_end(opened)
         except Fault as fault:
+            fault.__context__ = None  # errors of libav name the password
             end = fault
         except Exception as error:  # the edge of the thread, and no other camera's affair
             log.exception("%s: unexpected error", self._thread.name)
@@ -174,7 +178,18 @@ class PacketReader:
                 )
                 self._put(packet, opened.paced)
 
+    def _judge_end(self, opened: OpenedStream) -> Exception:
+        """What it means that a stream has ended without an error."""
+        if opened.ends_at_s is None:
+            return Fault("the stream ended")
+        if self._last_s < opened.ends_at_s - SHORTFALL_S:
+            missing_s = opened.ends_at_s - self._last_s
+            return Fault(f"the stream ended {missing_s:.1f} s before its time")
+        return EndOfStream()
+
     def _put(self, packet: Packet[Stream], paced: bool) -> None:
+        if packet.pts is not None:
+            self._last_s = max(self._last_s, float(packet.pts * packet.time_base))
         with self._changed:
             if paced:
                 self._changed.wait_for(lambda: self._closed or len(self._packets) < READ_AHEAD)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
 import av
@@ -34,9 +34,23 @@ def webcam_source(address: str, source_id: str, clock: Clock) -> LiveSource:
     """A camera of this machine; opened when it is read.
 
     Args:
-        address: `0` or `/dev/video0`, with options such as `?size=1280x720&fps=30&format=mjpeg`.
+        address: see `webcam_opener`.
         source_id: its name in results.
         clock: stamps the frames.
+    Raises:
+        SourceError: an option is wrong or unknown.
+    """
+    open_stream, stall_s = webcam_opener(address)
+    return libav_source(source_id, open_stream, clock, stall_s)
+
+
+def webcam_opener(
+    address: str,
+) -> tuple[Callable[[], AbstractContextManager[OpenedStream]], float | None]:
+    """What opens a camera of this machine, and how long it may be silent if that is given.
+
+    Args:
+        address: `0` or `/dev/video0`, with options such as `?size=1280x720&fps=30&format=mjpeg`.
     Raises:
         SourceError: an option is wrong or unknown.
     """
@@ -54,9 +68,9 @@ def webcam_source(address: str, source_id: str, clock: Clock) -> LiveSource:
     encoding = choose("format", _format, "a name such as mjpeg or yuyv422")
     if encoding is not None:
         wanted["pixel_format" if sys.platform == "darwin" else "input_format"] = encoding
-    stall_s = choose("stall", positive, "a number of seconds above 0")
     backend, name = _backend(device)
-    return libav_source(source_id, partial(open_device, backend, name, wanted), clock, stall_s)
+    stall_s = choose("stall", positive, "a number of seconds above 0")
+    return partial(open_device, backend, name, wanted), stall_s
 
 
 @contextmanager

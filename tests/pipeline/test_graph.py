@@ -8,10 +8,10 @@ import pytest
 
 from pipeline.clock import SystemClock
 from pipeline.errors import PipelineError, SinkError, SourceError
-from pipeline.events import Event
 from pipeline.graph import Pipeline
-from pipeline.types import Detections, Frame, Result
+from pipeline.types import Frame, Result
 from tests.kinds import MakeDetections, MakeFrame
+from tests.pipeline.doubles import Collector, Finder
 
 END_S = 30.0
 
@@ -45,19 +45,6 @@ class Camera:
             self.closed = True
 
 
-class Finder:
-    """Finds one person in every frame, and notes the batches."""
-
-    def __init__(self, make: MakeDetections, before: Callable[[], object] = lambda: None) -> None:
-        self.make, self.before = make, before
-        self.batches: list[list[str]] = []
-
-    def detect(self, frames: Sequence[Frame]) -> list[Detections]:
-        self.before()
-        self.batches.append([frame.source_id for frame in frames])
-        return [self.make((1, 1, 9, 9, 0.9)) for _ in frames]
-
-
 class Notebook:
     """A sink that remembers what it was given; fails at `fail_at` results."""
 
@@ -80,29 +67,13 @@ class Notebook:
         return [r.frame.index for r in self.results if r.frame.source_id == source_id]
 
 
-class EventNotebook:
-    """A sink that remembers the events it was given."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def write(self, event: Event) -> None:
-        self.events.append(event)
-
-
 @pytest.fixture
 def build(make_detections: MakeDetections):
     def build(
         sources: Sequence[Camera],
         sinks: Mapping[str, Notebook],
         detector: Finder | None = None,
-        events: Mapping[str, EventNotebook] | None = None,
+        events: Mapping[str, Collector] | None = None,
         **settings: Any,
     ) -> Pipeline:
         defaults: dict[str, Any] = {"batch_size": 4, "batch_wait_s": 0.01, "lane_capacity": 4}
@@ -267,8 +238,8 @@ def test_no_thread_outlives_the_run(build, make_frame: MakeFrame) -> None:
 
 
 def test_results_carry_events(build, make_frame: MakeFrame) -> None:
-    sink, events = Notebook(), EventNotebook()
+    sink, events = Notebook(), Collector()
     run(build([Camera(make_frame, count=5)], {"s": sink}, events={"e": events}))
     carried = [event for result in sink.results for event in result.events]
     assert [(e.kind, e.label, e.seq) for e in carried] == [("appeared", "person", 1)]
-    assert events.events == carried
+    assert events.items == carried

@@ -237,6 +237,16 @@ def test_each_source_has_a_file_of_its_own(tmp_path: Path, record, make_frame: M
     assert not paths["silent"].exists()
 
 
+def test_a_source_that_joins_later_gets_a_new_file_beside_the_others(
+    tmp_path: Path, record, make_frame: MakeFrame
+) -> None:
+    (tmp_path / "late.mp4").write_bytes(b"of somebody else")
+    frames = [make_frame("cam"), make_frame("late"), make_frame("late", 1, pts_s=0.1)]
+    record(frames, {"cam": tmp_path / "first.mp4"})
+    assert (tmp_path / "late.mp4").read_bytes() == b"of somebody else"
+    assert len(times_s(tmp_path / "late-2.mp4")) == 2
+
+
 @pytest.mark.parametrize("name", ["with space.mp4", "%03d.mp4", "-f.mp4", "tcp:a.mp4", "é.mp4"])
 def test_hostile_names_are_only_names(
     record, make_frame: MakeFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
