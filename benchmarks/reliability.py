@@ -22,8 +22,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -35,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.cameras import (
     PROGRESS,
+    Moments,
     descriptors,
     memory_mb,
     numbered_media,
@@ -42,84 +42,19 @@ from benchmarks.cameras import (
     watching,
 )
 from pipeline.clock import SystemClock
-from pipeline.events import CameraEvent, Event
 from pipeline.protocols import Detector
-from pipeline.types import Result
 from sources import open_source
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.rtsp import RtspServer, sent_s
 
 FPS = 10
-PATIENCE_S = 120.0
 STALLS = 10
 OUTAGES_S = (2, 5, 10, 20, 30, 45, 58)
 CRASH_S = 60.0
+WARM_UP = 20
+"""Reconnections before memory is looked at."""
 RECONNECTIONS = 60
 REFUSALS = 300
-
-
-class Moments:
-    """A sink of results and of events that remembers when the last ones came."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self.frames: dict[str, list[float]] = {}
-        """Capture times by source, monotonic seconds."""
-        self.events: list[tuple[CameraEvent, float]] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass
-
-    def write(self, item: Result | Event, /) -> None:
-        """Note one."""
-        with self._changed:
-            if isinstance(item, Result):
-                frame = item.frame
-                self.frames.setdefault(frame.source_id, []).append(frame.captured_s)
-            elif isinstance(item, CameraEvent):
-                self.events.append((item, time.monotonic()))
-            self._changed.notify_all()
-
-    def wait_frames(self, count: int, source_id: str = "cam") -> None:
-        """Wait for so many more frames of a source."""
-        with self._changed:
-            enough = self.count_frames(source_id) + count
-            self._wait(lambda: self.count_frames(source_id) >= enough)
-
-    def wait_events(self, kind: str, count: int, source_id: str = "cam") -> None:
-        """Wait until there were so many events of a kind in all."""
-        with self._changed:
-            self._wait(lambda: self.count(kind, source_id) >= count)
-
-    def wait_frame_after(self, at_s: float, source_id: str = "cam") -> float:
-        """Wait for the first frame captured after a moment; when that was."""
-        with self._changed:
-            self._wait(lambda: self.frames[source_id][-1] > at_s)
-            return next(captured_s for captured_s in self.frames[source_id] if captured_s > at_s)
-
-    def _wait(self, happened: Callable[[], bool]) -> None:
-        if not self._changed.wait_for(happened, PATIENCE_S):
-            raise TimeoutError("what was waited for did not happen")
-
-    def count_frames(self, source_id: str = "cam") -> int:
-        """Frames of a source so far."""
-        return len(self.frames.get(source_id, ()))
-
-    def count(self, kind: str, source_id: str = "cam") -> int:
-        """Events of a kind so far."""
-        return sum(e.kind == kind and e.source_id == source_id for e, _ in self.events)
-
-    def last(self, kind: str) -> float:
-        """When the last event of a kind came."""
-        return next(at_s for event, at_s in reversed(self.events) if event.kind == kind)
 
 
 def measure_stalls(detector: Detector, media: Path) -> dict[str, Any]:
@@ -218,9 +153,11 @@ def measure_churn(detector: Detector, media: Path) -> dict[str, Any]:
     ):
         camera = open_source(_through(server, proxy), "cam", SystemClock())
         with watching([camera], detector, {"m": moments}, {"e": moments}):
-            _reconnect(moments, proxy, 10, "warming up")
-            before = _resources()
-            _reconnect(moments, proxy, RECONNECTIONS, "reconnections")
+            _reconnect(moments, proxy, WARM_UP, "warming up")
+            before, course_mb = _resources(), []
+            for _ in range(RECONNECTIONS // 10):
+                _reconnect(moments, proxy, 10, "reconnections")
+                course_mb.append(_resources()["memory_mb"])
             proxy.refuse()
             proxy.rst()
             enough = hasty.failures + REFUSALS
@@ -234,6 +171,7 @@ def measure_churn(detector: Detector, media: Path) -> dict[str, Any]:
         "reconnections": RECONNECTIONS,
         "refusals": REFUSALS,
         "before": before,
+        "course_mb": course_mb,
         "after": after,
         "memory_growth_mb": round(after["memory_mb"] - before["memory_mb"], 2),
         "target_mb": 5.0,

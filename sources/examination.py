@@ -25,6 +25,7 @@ from sources.network import NetworkAddress, open_network
 from sources.packets import Arrival, EndOfStream, OpenedStream, PacketReader
 from sources.report import Report, advise
 from sources.silence import Silence
+from sources.video_stream import StreamInfo, describe
 from sources.webcam import is_webcam, webcam_opener
 
 Progress = Callable[[float], None]
@@ -111,8 +112,8 @@ class _Examination:
                 packet = reader.take(_POLL_S)
                 if packet is not None:
                     if decoder is None:
-                        assert reader.opened is not None, "packets come from an opened stream"
-                        self._describe(reader.opened)
+                        assert reader.opened and reader.info, "packets come from an opened stream"
+                        self._describe(reader.info)
                         decoder = PacketDecoder(reader.opened, self._clock)
                     silence.broken(by_picture=self._decode(decoder, packet))
                 silence.check()
@@ -131,7 +132,7 @@ class _Examination:
         """
         with open_video(path) as (container, stream):
             opened = OpenedStream(container, stream)
-            self._describe(opened)
+            self._describe(describe(container, stream))
             decoder = PacketDecoder(opened, self._clock)
             for packet in container.demux():
                 if self._over():
@@ -170,18 +171,12 @@ class _Examination:
         self._on_progress(min(share, 1.0))
         return share >= 1
 
-    def _describe(self, opened: OpenedStream) -> None:
-        report, stream = self._report, opened.stream
-        codec, rate = stream.codec_context, stream.average_rate or stream.guessed_rate
-        report.container = opened.container.format.name
-        report.codec, report.profile = codec.name, codec.profile
-        report.width, report.height, report.pixel_format = (
-            stream.width,
-            stream.height,
-            codec.pix_fmt,
-        )
-        report.has_sound = bool(opened.container.streams.audio)
-        report.declared_fps = None if rate is None else round(float(rate), 3)
+    def _describe(self, info: StreamInfo) -> None:
+        report = self._report
+        report.container, report.codec, report.profile = info.container, info.codec, info.profile
+        report.height, report.width = info.size
+        report.pixel_format, report.has_sound = info.pixel_format, info.has_sound
+        report.declared_fps = info.declared_fps
         report.connect_s = round(self._clock.monotonic() - self._knocked_s, 3)
 
     def _decode(self, decoder: PacketDecoder, packet: Packet[Stream]) -> bool:

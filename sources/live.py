@@ -66,18 +66,13 @@ class LiveSource:
                 return
             except Fault as fault:
                 now_s = self._clock.monotonic()
-                new = self._status(fault.state, fault.reason)
-                if self._online_s is None:
-                    if status.state != "connecting":  # it has been away since before
-                        new = replace(new, since_s=status.since_s, since=status.since)
-                elif now_s - self._online_s >= STEADY_S:
+                before, status = status, self._status(fault.state, fault.reason)
+                if self._online_s is None and before.state != "connecting":  # away for longer
+                    status = replace(status, since_s=before.since_s, since=before.since)
+                if self._online_s is not None and now_s - self._online_s >= STEADY_S:
                     trouble_s = now_s
-                if self._online_s is not None or (new.state, new.reason) != (
-                    status.state,
-                    status.reason,
-                ):
-                    yield new
-                status = new
+                if status != before:
+                    yield status
                 wait_s = delay_s(now_s - trouble_s) if fault.retry_s is None else fault.retry_s
             stop.wait(wait_s)
 

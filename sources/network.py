@@ -49,6 +49,8 @@ _HTTP_OPTIONS = {
     "protocol_whitelist": _HTTP_PROTOCOLS,
     "analyzeduration": "1000000",
     "user_agent": "watchline",
+    # Otherwise libav loses the connection on which it was asked for a password, and then the file.
+    "multiple_requests": "1",
 }
 _OURS = frozenset({"transport", "hwaccel", "stall"})
 

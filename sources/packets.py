@@ -23,6 +23,7 @@ from av.video.stream import VideoStream
 from pipeline.clock import Clock
 from pipeline.redact import redact
 from sources.fault import Fault
+from sources.video_stream import StreamInfo, describe
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -92,6 +93,7 @@ class PacketReader:
         self._changed = threading.Condition()
         self._packets: deque[Packet[Stream]] = deque()
         self._opened: OpenedStream | None = None
+        self._info: StreamInfo | None = None
         self._end: Exception | None = None
         self._closed = False
         self._late = 0
@@ -119,6 +121,11 @@ class PacketReader:
     def opened(self) -> OpenedStream | None:
         """The connection, once there is one."""
         return self._opened
+
+    @property
+    def info(self) -> StreamInfo | None:
+        """What the stream says of itself, once there is one."""
+        return self._info
 
     def take(self, timeout_s: float) -> Packet[Stream] | None:
         """The next packet; None when none came in time.
@@ -153,12 +160,13 @@ class PacketReader:
         end: Exception
         try:
             with self._open_stream() as opened:
+                self._info = describe(opened.container, opened.stream)
                 self._opened = opened
                 self._read(opened)
             end = self._judge_end(opened)
         except Fault as fault:
             fault.__context__ = None  # errors of libav name the password
-            end = fault
+            end = fault.with_traceback(None)
         except Exception as error:  # the edge of the thread, and no other camera's affair
             log.exception("%s: unexpected error", self._thread.name)
             end = Fault(f"unexpected {type(error).__name__}: {redact(str(error))}")

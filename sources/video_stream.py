@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from av.stream import Disposition
@@ -15,6 +16,20 @@ MAX_PIXELS = 16384 * 8704
 
 _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 """Formats in which libav draws text files as pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """What a container says of its video; None for what it does not."""
+
+    container: str
+    codec: str
+    profile: str | None
+    size: tuple[int, int]
+    """(height, width)."""
+    pixel_format: str | None
+    has_sound: bool
+    declared_fps: float | None
 
 
 class UnusableError(Exception):
@@ -44,6 +59,20 @@ def select_video(container: InputContainer) -> VideoStream:
     # come later. Sources have a thread each, and the detector needs the other cores.
     stream.codec_context.thread_count = 1
     return stream
+
+
+def describe(container: InputContainer, stream: VideoStream) -> StreamInfo:
+    """Copy what a container says; afterwards it may be closed."""
+    codec, rate = stream.codec_context, stream.average_rate or stream.guessed_rate
+    return StreamInfo(
+        container.format.name,
+        codec.name,
+        codec.profile,
+        (stream.height, stream.width),
+        codec.pix_fmt,
+        bool(container.streams.audio),
+        None if rate is None else round(float(rate), 3),
+    )
 
 
 def _is_cover(stream: VideoStream) -> bool:
