@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -243,7 +244,7 @@ def _run(
     return SourceError.exit_code if failed else 0
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line; every error becomes one line and an exit code."""
     if isinstance(sys.stdout, TextIOWrapper):  # file names need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -276,5 +277,21 @@ def _complain(message: str, exit_code: int) -> int:
     return exit_code
 
 
+def program() -> NoReturn:
+    """Run the command line in a process of its own, and end that.
+
+    A thread that hangs in a name lookup or in a driver of libav holds nothing that is still needed
+    once every file is finished, and is not waited for.
+    """
+    try:
+        main()
+    except SystemExit as end:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if threading.active_count() > 1:
+            os._exit(end.code if isinstance(end.code, int) else 1)
+        raise
+
+
 if __name__ == "__main__":
-    main()
+    program()

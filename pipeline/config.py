@@ -133,10 +133,9 @@ class Config(Settings):
 
 def slug(address: str) -> str:
     """Turn an address into a short name of letters, digits, `_` and `-`, without its secrets."""
-    scheme, is_url, rest = address.partition("://")
-    if is_url:
-        words = _SLUG.findall(redact(f"{scheme}://{rest.partition('?')[0]}").partition("://")[2])
-    elif address.partition("?")[0].isdecimal():
+    if "://" in address:
+        words = _SLUG.findall(redact(address).partition("://")[2].partition("?")[0])
+    elif re.fullmatch("[0-9]+", address.partition("?")[0]):
         words = ["webcam", address.partition("?")[0]]
     else:
         words = _SLUG.findall(Path(address).stem)

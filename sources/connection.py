@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from fractions import Fraction
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -98,18 +99,23 @@ class LibavConnection:
         try:
             packet = self._reader.take(timeout_s)
         except (Fault, EndOfStream):
-            held_back = [] if self._decoder is None else list(self._decoder.flush())
-            if not held_back:
+            last = self._given_up()
+            if self._decoder is not None:
+                last += self._decoder.flush()
+            if not last:
                 raise
-            return held_back
-        late = self._reader.take_late()
-        taken: list[Decoded | Skipped] = [Skipped("late", late)] if late else []
+            return last
+        taken = self._given_up()
         if packet is not None:
             if self._decoder is None:
                 assert self._reader.opened is not None, "packets come from an opened stream"
                 self._decoder = PacketDecoder(self._reader.opened, self._clock)
             taken += self._decoder.decode(packet)
         return taken
+
+    def _given_up(self) -> list[Decoded | Skipped]:
+        late = self._reader.take_late()
+        return [Skipped("late", late)] if late else []
 
     def __exit__(
         self,
@@ -127,6 +133,7 @@ class PacketDecoder:
         self._codec: VideoCodecContext = opened.stream.codec_context
         self._codec.copy_opaque = True  # hands a packet's arrival on to its picture
         self._timestamped = opened.timestamped
+        self._time_base = Fraction(1)
         self._clock = clock
         self._make = PictureMaker()
         self._patience = KEYFRAME_PATIENCE
@@ -140,6 +147,7 @@ class PacketDecoder:
                 yield Skipped("no_keyframe")
                 return
             self._patience = 0
+        self._time_base = packet.time_base
         yield from self._decode(packet)
 
     @property
@@ -160,10 +168,18 @@ class PacketDecoder:
             yield Skipped("corrupt")
             return
         for frame in frames:
-            yield Skipped("corrupt") if frame.is_corrupt else self._decoded(frame)
+            yield self._judged(frame)
 
-    def _decoded(self, frame: av.VideoFrame) -> Decoded:
-        picture = self._make.picture(frame)
-        pts_s = frame.time if self._timestamped else None
+    def _judged(self, frame: av.VideoFrame) -> Decoded | Skipped:
+        if frame.is_corrupt:
+            return Skipped("corrupt")
+        try:
+            picture = self._make.picture(frame)
+        except (av.error.FFmpegError, OSError):  # of a kind that cannot be converted
+            return Skipped("corrupt")
+        pts_s = None
+        if self._timestamped and frame.pts is not None:
+            # Those that a flush brings out have no time base of their own.
+            pts_s = float(frame.pts * self._time_base)
         assert isinstance(frame.opaque, Arrival)
         return Decoded(picture, pts_s, frame.opaque, self._clock.monotonic())

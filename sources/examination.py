@@ -58,7 +58,7 @@ def examine(address: str, seconds: float, clock: Clock, on_progress: Progress) -
         elif report.kind in ("rtsp", "http"):
             parsed = NetworkAddress.parse(address)
             report.transport = parsed.transport if report.kind == "rtsp" else None
-            examination.read_live(partial(open_network, parsed))
+            examination.read_live(partial(open_network, parsed, clock))
         elif report.kind == "webcam":
             examination.read_live(webcam_opener(address)[0])
         else:

@@ -92,7 +92,7 @@ class FileSource:
                     )
                 index += 1
             shortfall = _shortfall(container, stream, ends_s)
-            codec = stream.codec_context.name
+            codec, next_s = stream.codec_context.name, ends_s[stream.index] - start_s
         if delivered == 0:
             raise SourceError(f"{self._path}: no frame of its {codec} video can be decoded")
         if shortfall is not None:
@@ -101,7 +101,7 @@ class FileSource:
                 f"{self._path}: ends after {end_s:.1f} of {declared_s:.1f} s; "
                 f"the file is truncated or damaged ({delivered} frames were read)"
             )
-        return index, ends_s[stream.index] - start_s
+        return index, next_s
 
     def _decoded(
         self, container: InputContainer, stream: VideoStream, ends_s: dict[int, float]

@@ -88,7 +88,8 @@ class LiveSource:
         silence = Silence(self._clock, self._stall_s)
         with self._connect() as connection:
             while not stop.is_set():
-                for item in connection.take(_POLL_S):
+                items = connection.take(_POLL_S)
+                for item in items:
                     silence.broken(by_picture=isinstance(item, Decoded))
                     if isinstance(item, Skipped):
                         self._index += item.count
@@ -99,7 +100,8 @@ class LiveSource:
                         self._online_s = status.since_s
                         yield status
                     yield self._frame(item)
-                silence.check()
+                if not any(isinstance(item, Decoded) for item in items):
+                    silence.check()
 
     def _frame(self, decoded: Decoded) -> Frame:
         arrival, index = decoded.arrival, self._index

@@ -99,15 +99,21 @@ def network_source(address: str, source_id: str, clock: Clock) -> LiveSource:
     """
     parsed = NetworkAddress.parse(address)
     hardware = hardware_decoder(parsed.hwaccel, source_id) if parsed.hwaccel else None
-    return libav_source(source_id, partial(open_network, parsed, hardware), clock, parsed.stall_s)
+    return libav_source(
+        source_id, partial(open_network, parsed, clock, hardware), clock, parsed.stall_s
+    )
 
 
 @contextmanager
 def open_network(
-    address: NetworkAddress, hardware: HWAccel | None = None
+    address: NetworkAddress, clock: Clock, hardware: HWAccel | None = None
 ) -> Iterator[OpenedStream]:
     """Connect, find the video, and hang up at the end.
 
+    Args:
+        address: of the stream.
+        clock: tells a camera that was silent from one that talks nonsense.
+        hardware: decodes it, if given.
     Raises:
         Fault: the stream cannot be had, or, from inside the context, is lost.
     """
@@ -116,6 +122,7 @@ def open_network(
     options = _RTSP_OPTIONS | {"rtsp_transport": address.transport} if is_rtsp else _HTTP_OPTIONS
     read_s = STALL_S if address.stall_s is None else address.stall_s
     fault: Fault | None = None
+    begun_s, opened = clock.monotonic(), False
     try:
         with av.open(
             address.url,
@@ -124,6 +131,7 @@ def open_network(
             metadata_errors="replace",
             hwaccel=hardware,
         ) as container:
+            opened = True
             stream = select_video(container)
             ends_at_s = None
             if container.duration is not None and container.duration > 0:
@@ -139,6 +147,8 @@ def open_network(
         fault = Fault(str(error), retry_s=REFUSED_RETRY_S)
     except (av.error.FFmpegError, OSError) as error:
         fault = _fault(error, has_password="@" in urlsplit(address.url).netloc)
+        if not opened and clock.monotonic() - begun_s >= OPEN_S:  # whatever libav makes of that
+            fault = Fault("does not answer")
     if fault is not None:
         raise fault  # out here, so that no error of libav, which names the password, hangs on to it
 
@@ -195,7 +205,7 @@ def _fault(error: Exception, *, has_password: bool) -> Fault:
             return Fault("does not answer", "stalled")
         case av.error.InvalidDataError():
             return Fault("does not answer with a video stream")
-        case av.error.ProtocolNotFoundError():
+        case av.error.ProtocolNotFoundError() | av.error.ArgumentError():
             return Fault("leads to what may not be opened from a stream")
     reason = getattr(error, "strerror", None) or type(error).__name__
     return Fault(redact(f"connection lost: {reason}"))

@@ -99,7 +99,7 @@ class PacketReader:
         self._late = 0
         self._last_s = float("-inf")  # timestamp of the last packet
         self._needs_keyframe = False
-        self._due: tuple[float, float] | None = None  # our clock and pts where pacing began
+        self._schedule: _Schedule | None = None
         self._thread = threading.Thread(target=self._run, name=name)
 
     def start(self) -> None:
@@ -222,16 +222,30 @@ class PacketReader:
         self._needs_keyframe = not self._packets
 
     def _until_due(self, packet: Packet[Stream]) -> float:
-        """Seconds until a packet of a paced stream is to be shown; others are due at once."""
-        if self._opened is None or not self._opened.paced or packet.pts is None:
+        """Seconds until a packet of a paced stream is to be decoded; others are due at once."""
+        stamp = packet.pts if packet.dts is None else packet.dts
+        if self._opened is None or not self._opened.paced or stamp is None:
             return 0.0
-        now_s, pts_s = self._clock.monotonic(), float(packet.pts * packet.time_base)
-        if self._due is not None:
-            wait_s = self._due[0] + pts_s - self._due[1] - now_s
+        now_s, stamp_s = self._clock.monotonic(), float(stamp * packet.time_base)
+        if self._schedule is not None and stamp_s >= self._schedule.last_s:
+            self._schedule.last_s = stamp_s
+            wait_s = self._schedule.begun_s + stamp_s - self._schedule.first_s - now_s
             if abs(wait_s) < MAX_PACE_S:
                 return wait_s
-        self._due = (now_s, pts_s)
+        self._schedule = _Schedule(now_s, stamp_s, stamp_s)
         return 0.0
+
+
+@dataclass(slots=True)
+class _Schedule:
+    """When the packets of a paced stream are due; a new one begins where timestamps go back."""
+
+    begun_s: float
+    """Monotonic clock when the first was."""
+    first_s: float
+    """Its timestamp."""
+    last_s: float
+    """Timestamp of the last."""
 
 
 def sender_time(packet: Packet[Stream]) -> datetime | None:

@@ -14,7 +14,7 @@ LEAST_STALL_S = 4.0
 STALL_INTERVALS = 20
 """Between these two the limit is so many usual intervals between pictures."""
 UNDECODABLE_S = 20.0
-"""How long data may come from which no picture can be made."""
+"""How long data may come from which no picture can be made, unless more silence is allowed."""
 _SMOOTHING = 0.1
 """Weight of the newest interval in the usual one."""
 
@@ -68,5 +68,5 @@ class Silence:
             if self._heard:
                 raise Fault(f"no picture for {silent_s:.1f} s", "stalled")
             raise Fault(f"no answer for {silent_s:.0f} s")
-        if now_s - self._pictured_s > UNDECODABLE_S:
+        if now_s - self._pictured_s > max(UNDECODABLE_S, self.limit_s):
             raise Fault("its data make no picture", "stalled")

@@ -11,14 +11,15 @@ LEAST_STEP_S = 0.001
 class Timeline:
     """Places the frames of one source in seconds since its first, over all its connections.
 
-    Between frames the stream's own timestamps count, which are more even than arrivals. Where they
-    are missing, stand still, go back, wrap or jump ahead, and after a reconnection, our clock does.
+    The stream's own timestamps count, which are more even than arrivals. Where they are missing,
+    stand still, go back, wrap or jump ahead, and after a reconnection, our clock does.
     """
 
     def __init__(self) -> None:
         self._placed_s: float | None = None
-        self._pts_s: float | None = None
         self._captured_s = 0.0
+        self._pts_s: float | None = None
+        self._offset_s = 0.0  # from the timestamps to the places
 
     def place(self, pts_s: float | None, captured_s: float) -> float:
         """Where a frame belongs; more than the frame before it.
@@ -29,17 +30,28 @@ class Timeline:
         """
         if self._placed_s is None:
             placed_s = 0.0
+            self._follow(pts_s, placed_s)
         else:
             elapsed_s = captured_s - self._captured_s
-            step_s = elapsed_s
-            if pts_s is not None and self._pts_s is not None:
-                stream_step_s = pts_s - self._pts_s
-                if 0 < stream_step_s <= elapsed_s + LEAP_S:
-                    step_s = stream_step_s
-            placed_s = self._placed_s + max(step_s, LEAST_STEP_S)
-        self._placed_s, self._pts_s, self._captured_s = placed_s, pts_s, captured_s
+            by_clock_s = self._placed_s + max(elapsed_s, LEAST_STEP_S)
+            placed_s = by_clock_s
+            if pts_s is not None and pts_s != self._pts_s:
+                by_stream_s = pts_s + self._offset_s
+                is_step = self._pts_s is not None and 0 < pts_s - self._pts_s <= elapsed_s + LEAP_S
+                if is_step and by_stream_s > self._placed_s - LEAP_S:
+                    placed_s = max(by_stream_s, self._placed_s + LEAST_STEP_S)
+                    self._pts_s = pts_s
+                else:
+                    self._follow(pts_s, placed_s)
+        self._placed_s, self._captured_s = placed_s, captured_s
         return placed_s
 
     def reconnect(self) -> None:
         """Forget the timestamps of a connection that was lost; the next begin anew."""
         self._pts_s = None
+
+    def _follow(self, pts_s: float | None, placed_s: float) -> None:
+        """Take the timestamps from here on as they come."""
+        self._pts_s = pts_s
+        if pts_s is not None:
+            self._offset_s = placed_s - pts_s

@@ -103,6 +103,8 @@ def _backend(device: str) -> tuple[str, str]:
     """The video system of this machine and its own name of a camera."""
     if sys.platform == "darwin":
         return "avfoundation", f"{device}:none"
+    if sys.platform == "win32" and not device.isdecimal():
+        raise SourceError(f"{device}: this system knows its cameras by number, as in 0")
     if sys.platform == "win32":
         return "dshow", f"video={_windows_name(int(device))}"
     return "v4l2", f"/dev/video{device}" if device.isdecimal() else device

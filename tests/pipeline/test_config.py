@@ -276,6 +276,22 @@ def test_an_address_with_a_zero_byte_is_refused(load) -> None:
         load(sources=["~\0.mp4"])
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sources: {url}", "sources: input should be a valid list, got 'rtsp://***@cam/x'"),
+        ("sources: [[{url}]]", "sources.0.source: must be a path, got ['rtsp://***@cam/x']"),
+        (
+            "sources: [{{source: a.mp4, id: '{url}'}}]",
+            "sources.0.id: may hold letters, digits, '_' and '-' only, got 'rtsp://***@cam/x'",
+        ),
+        ("score: {url}?token=hunter2", "score: input should be a valid number, got 'rtsp://***@"),
+    ],
+)
+def test_a_secret_is_not_repeated(complaint, text: str, message: str) -> None:
+    assert complaint(text.format(url="rtsp://admin:hunter2@cam/x")).startswith(message)
+
+
 def test_a_fault_below_is_not_hidden_by_a_right_flag_above(load) -> None:
     with pytest.raises(ConfigError, match=r"score: must be between 0 and 1, got 2"):
         load("score: 2", score=0.5)
@@ -298,6 +314,39 @@ def test_a_fault_below_is_not_hidden_by_a_right_flag_above(load) -> None:
 )
 def test_every_source_has_a_name_of_its_own(sources: list[Any], ids: list[str]) -> None:
     assert Config(sources=sources).source_ids() == ids
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("rtsp://10.0.0.5/cam?channel=1&token=hunter2", "10-0-0-5-cam"),
+        ("rtsp://admin:hunter2@cam:554/x/1", "cam-554-x-1"),
+        ("rtsp://admin:hunt@er2@cam", "cam"),
+        ("rtsp://admin:hunt/er2@cam", "cam"),
+        ("rtsp://admin:hunt?er2@cam", "cam"),
+        ("rtsp://admin:hunt#er2@cam", "cam"),
+        ("rtsp://hunter2@[fe80::1]:554/x", "fe80-1-554-x"),
+        ("rtsp://cam/user=admin_password=hunter2", "cam-user"),
+        ("http://cam/video.mjpg;pwd=hunter2", "cam-video-mjpg-pwd"),
+        ("test://bars", "bars"),
+        ("test://ball?fps=5&seed=1", "ball"),
+        ("test://", "source"),
+        ("0", "webcam-0"),
+        ("12?size=640x480", "webcam-12"),
+        ("/dev/video0", "video0"),
+        ("day/a.mp4?loop", "a"),
+        ("\u0663", "source"),  # a digit, but not of ours
+    ],
+)
+def test_a_name_made_of_an_address_tells_no_secret(address: str, name: str) -> None:
+    assert slug(address) == name
+
+
+@pytest.mark.parametrize("text", ["sources: [0, 12]", "sources: [{source: 0}, {source: '12'}]"])
+def test_the_number_of_a_webcam_may_be_a_number(load, text: str) -> None:
+    config = load(text)
+    assert [source.source for source in config.sources] == ["0", "12"]
+    assert config.source_ids() == ["webcam-0", "webcam-12"]
 
 
 def test_a_name_given_twice_is_refused() -> None:

@@ -83,3 +83,47 @@ def test_a_terminal_shows_the_message_as_it_is() -> None:
 def test_setting_up_again_does_not_double_the_records() -> None:
     set_up_logging("text", Console(file=io.StringIO()))
     assert len(logged("text").splitlines()) == 1
+
+
+# Secrets.
+
+CAMERA = "rtsp://admin:hunter2@10.0.0.5/cam?token=hunter2"
+
+
+def log_secrets(log: logging.Logger) -> None:
+    """Log a secret in a message, in its arguments and in a traceback."""
+    log.warning(f"lost {CAMERA}")
+    log.warning("lost %s, %r", CAMERA, {"address": CAMERA})
+    log.warning("lost %(address)s", {"address": CAMERA})
+    log.warning(ConnectionError(f"lost {CAMERA}"))
+    try:
+        try:
+            raise ConnectionRefusedError(111, "Connection refused", CAMERA)
+        except OSError as error:
+            raise ValueError(CAMERA) from error
+    except ValueError:
+        log.exception("failed")
+    log.warning("here", stack_info=True)
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize("terminal", [False, True])
+def test_no_secret_is_logged(log_format: str, terminal: bool) -> None:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=terminal, width=200, color_system=None)
+    set_up_logging(log_format, console)
+    log_secrets(logging.getLogger("sources.live"))
+    text = file.getvalue()
+    assert "rtsp://***@10.0.0.5/cam?token=***" in text
+    assert "ConnectionRefusedError" in text  # the traceback is there
+    assert "hunter2" not in text
+    assert "admin" not in text
+
+
+@pytest.mark.parametrize("password", ["hunt'er2", 'hunt"er2', "hunt\\er2", 'hu"nt/er2'])
+def test_a_json_record_stays_one_whatever_the_password(password: str) -> None:
+    file = io.StringIO()
+    set_up_logging("json", Console(file=file))
+    logging.getLogger("a").warning("lost rtsp://me:%s@host/x", password)
+    (record,) = map(json.loads, file.getvalue().splitlines())
+    assert record["message"] == "lost rtsp://***@host/x"

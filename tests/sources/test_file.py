@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.clock import SystemClock
 from pipeline.errors import SourceError
-from sources import video_stream
+from sources import open_source, video_stream
 from sources.file import FileSource
 from tests.kinds import MakeVideo
 from tests.sources.reading import Reading, luma_levels
@@ -68,6 +68,38 @@ def test_stop_ends_the_frames(make_video: MakeVideo) -> None:
     assert [next(frames).index for _ in range(3)] == [0, 1, 2]
     stop.set()
     assert list(frames) == []
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
+def test_a_loop_goes_on_where_the_file_ends(make_video: MakeVideo, name: str) -> None:
+    source = open_source(f"{make_video(name)}?loop", "file", SystemClock())
+    assert (source.frame_count, source.live) == (None, False)
+    stop = threading.Event()
+    frames = []
+    for frame in source.read(stop):
+        frames.append(frame)
+        if len(frames) == 25:
+            stop.set()
+    assert [frame.index for frame in frames] == list(range(25))
+    assert [frame.pts_s for frame in frames] == pytest.approx([i / 25 for i in range(25)], abs=1e-3)
+    once = luma_levels(frames[:10])
+    assert luma_levels(frames) == [*once, *once, *once[:5]]
+
+
+def test_a_damaged_file_is_not_looped(make_video: MakeVideo) -> None:
+    path = make_video("a.mkv", frames=100, noisy=True)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    source = FileSource(path, "file", SystemClock(), loop=True)
+    with pytest.raises(SourceError, match="the file is truncated or damaged"):
+        list(source.read(threading.Event()))
+
+
+def test_a_file_may_be_called_as_if_it_were_to_be_looped(make_video: MakeVideo) -> None:
+    path = make_video()
+    path = path.rename(path.with_name("a.mp4?loop"))
+    source = open_source(str(path), "file", SystemClock())
+    assert source.frame_count == 10
+    assert len(list(source.read(threading.Event()))) == 10
 
 
 @pytest.mark.parametrize("size", [(48, 64), (144, 176), (2, 2), (33, 47), (270, 481)])
