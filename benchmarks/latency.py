@@ -5,7 +5,7 @@ and logs when it did. The program reads the number back from the picture when th
 written; both clocks are the machine's monotonic one. The cameras take their CPU time from the same
 cores.
 
-    python benchmarks/latency.py [--cameras 1 2 4 8] [--fps 5] [--seconds 60] [--json]
+    python benchmarks/latency.py [--cameras 1 2 4 8] [--fps 10] [--seconds 30] [--json]
     python benchmarks/latency.py --cameras 8 --fps 10 --seconds 600 --by-minute
 
 The second shows whether latency or memory grows while the machine is overloaded.
@@ -163,8 +163,8 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--cameras", type=int, nargs="+", default=[1, 2, 4, 8])
-    parser.add_argument("--fps", type=int, default=5, help="of each camera")
-    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--fps", type=int, default=10, help="of each camera")
+    parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--by-minute", action="store_true", help="show each minute of the run")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()

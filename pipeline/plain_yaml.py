@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from pipeline.errors import ConfigError
+from pipeline.redact import redact
 
 MAX_FILE_BYTES = 1_000_000
 
@@ -61,7 +62,7 @@ class _PlainLoader(yaml.SafeLoader):
             key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
             if key is not None and key in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is given twice", key_node.start_mark
+                    None, None, f"the key {redact(repr(key))} is given twice", key_node.start_mark
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)

@@ -72,7 +72,7 @@ def explain(error: ValidationError, settings: type[Settings]) -> str:
         known = _known_keys(settings, first["loc"][:-1])
         close = difflib.get_close_matches(str(first["loc"][-1]), known, 1)
         hint = f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(known)}"
-        return f"unknown key {location!r}; {hint}"
+        return redact(f"unknown key {location!r}; {hint}")
     if first["type"] == "missing":
         return f"{location}: is missing"
     message = _MESSAGES.get(first["type"], first["msg"].removeprefix("Value error, "))

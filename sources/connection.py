@@ -87,7 +87,10 @@ class LibavConnection:
         self._clock = clock
 
     def __enter__(self) -> Self:
-        self._reader.start()
+        try:
+            self._reader.start()
+        except RuntimeError as error:  # the system has no more threads
+            raise Fault(str(error)) from error
         return self
 
     def left(self, timeout_s: float) -> bool:
@@ -171,11 +174,8 @@ class PacketDecoder:
             yield self._judged(frame)
 
     def _judged(self, frame: av.VideoFrame) -> Decoded | Skipped:
-        if frame.is_corrupt:
-            return Skipped("corrupt")
-        try:
-            picture = self._make.picture(frame)
-        except (av.error.FFmpegError, OSError):  # of a kind that cannot be converted
+        picture = self._make.picture_or_none(frame)
+        if picture is None:
             return Skipped("corrupt")
         pts_s = None
         if self._timestamped and frame.pts is not None:

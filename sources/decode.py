@@ -39,6 +39,15 @@ class PictureMaker:
         y, u, v = (_upright(_view(plane), turns) for plane in frame.planes)
         return Picture(y, u, v, full_range, matrix)
 
+    def picture_or_none(self, frame: av.VideoFrame | None) -> Picture | None:
+        """The same; None where there is no frame, or one that is damaged or of an unknown kind."""
+        if frame is None or frame.is_corrupt:
+            return None
+        try:
+            return self.picture(frame)
+        except (av.error.FFmpegError, OSError):  # swscale cannot convert it
+            return None
+
     def _to_planar_420(self, frame: av.VideoFrame, full_range: bool) -> av.VideoFrame:
         color_range = ColorRange.JPEG if full_range else ColorRange.MPEG
         to_rgb_matrix = {"dst_colorspace": Colorspace.ITU601} if frame.format.is_rgb else {}

@@ -76,7 +76,8 @@ class FileSource:
             for decoded in self._decoded(container, stream, ends_s):
                 if stop.is_set():
                     return index, begin_s
-                if decoded is None or decoded.is_corrupt:
+                picture = make.picture_or_none(decoded)
+                if decoded is None or picture is None:
                     yield Skipped("corrupt")
                 else:
                     pts_s = None if decoded.time is None else decoded.time - start_s
@@ -88,7 +89,7 @@ class FileSource:
                         pts_s,
                         self._clock.monotonic(),
                         self._clock.now(),
-                        make.picture(decoded),
+                        picture,
                     )
                 index += 1
             shortfall = _shortfall(container, stream, ends_s)

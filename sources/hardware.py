@@ -13,7 +13,7 @@ CHOICES = ("auto", "cuda", "vaapi", "qsv", "d3d11va", "dxva2", "videotoolbox")
 
 
 def hardware_decoder(choice: str, source_id: str) -> HWAccel | None:
-    """A hardware decoder for one connection; None, with a warning, where there is none.
+    """A hardware decoder for one source; None, with a warning, where there is none.
 
     Pictures come back to the memory of the CPU. Streams that the hardware cannot decode are
     decoded in software.

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import av
 from av.codec.hwaccel import HWAccel
@@ -79,9 +80,16 @@ class NetworkAddress:
             SourceError: it names no host, or an option is wrong.
         """
         url, options = take_options(address, _OURS)
-        if not _host(url):
-            scheme = url.partition(":")[0]
-            raise SourceError(f"{redact(address)}: names no host; expected {scheme}://HOST/...")
+        scheme = url.partition(":")[0]
+        try:
+            parts = urlsplit(url)
+            if not parts.hostname or parts.port == 0:
+                raise SourceError(f"{redact(address)}: names no host; expected {scheme}://HOST/...")
+        except ValueError as error:
+            raise SourceError(
+                f"{redact(address)}: its host or port cannot be read; "
+                "in a password write / as %2F, # as %23, [ as %5B"
+            ) from error
         choose = partial(read_option, address, options)
         return cls(
             url,
@@ -153,20 +161,15 @@ def open_network(
         raise fault  # out here, so that no error of libav, which names the password, hangs on to it
 
 
-def _host(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
-
-
 def _check_host(url: str) -> None:
     """Look a host up, as libav only says that something went wrong.
 
     Raises:
         Fault: its name is unknown.
     """
-    host = _host(url)
+    host, scheme = urlsplit(url).hostname, url.partition(":")[0].lower()
+    if scheme in HTTP_PORTS and getproxies().get(scheme):
+        return  # the proxy looks it up
     fault: Fault | None = None
     try:
         socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)

@@ -146,6 +146,8 @@ class PacketReader:
                 if wait_s > timeout_s:
                     return None
             packet = self._packets.popleft()
+            if self._opened is not None and self._opened.paced:  # it was read long before
+                packet.opaque = self._arrival(packet)
             self._changed.notify_all()
             return packet
 
@@ -181,10 +183,11 @@ class PacketReader:
                 return
             # An empty packet would flush the decoder in mid-stream.
             if packet.stream_index == index and packet.size > 0:
-                packet.opaque = Arrival(
-                    self._clock.monotonic(), self._clock.now(), sender_time(packet)
-                )
+                packet.opaque = self._arrival(packet)
                 self._put(packet, opened.paced)
+
+    def _arrival(self, packet: Packet[Stream]) -> Arrival:
+        return Arrival(self._clock.monotonic(), self._clock.now(), sender_time(packet))
 
     def _judge_end(self, opened: OpenedStream) -> Exception:
         """What it means that a stream has ended without an error."""

@@ -21,7 +21,7 @@ from sources.silence import STALL_S
 from sources.video_stream import UnusableError, select_video
 
 _OURS = frozenset({"size", "fps", "format", "stall"})
-_WEBCAM = re.compile(r"(\d{1,3}|/dev/video\d{1,3})(\?.*)?")
+_WEBCAM = re.compile(r"([0-9]{1,3}|/dev/video[0-9]{1,3})(\?.*)?")
 _FORMAT = re.compile(r"[a-z0-9_]{1,32}")
 
 
@@ -70,23 +70,27 @@ def webcam_opener(
         wanted["pixel_format" if sys.platform == "darwin" else "input_format"] = encoding
     backend, name = _backend(device)
     stall_s = choose("stall", positive, "a number of seconds above 0")
-    return partial(open_device, backend, name, wanted), stall_s
+    read_s = STALL_S if stall_s is None else stall_s
+    return partial(open_device, backend, name, wanted, read_s), stall_s
 
 
 @contextmanager
-def open_device(backend: str, device: str, options: Mapping[str, str]) -> Iterator[OpenedStream]:
+def open_device(
+    backend: str, device: str, options: Mapping[str, str], read_s: float = STALL_S
+) -> Iterator[OpenedStream]:
     """Open a camera of this machine, and close it at the end.
 
     Args:
         backend: libavdevice's name of the video system.
         device: the backend's name of the camera.
         options: of the backend.
+        read_s: how long libav may wait for a packet.
     Raises:
         Fault: it cannot be had, or, from inside the context, is lost.
     """
     try:
         with av.open(
-            device, format=backend, options=dict(options), timeout=(OPEN_S, STALL_S)
+            device, format=backend, options=dict(options), timeout=(OPEN_S, read_s)
         ) as container:
             yield OpenedStream(container, select_video(container))
     except UnusableError as error:

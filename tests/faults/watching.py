@@ -133,9 +133,9 @@ class Watching:
         return self._stop.waits_s[:]
 
     def wait_for(self, happened: Callable[[], object]) -> bool:
-        """Wait until something is true of what came; False if it is not after a long while."""
+        """Wait until something is true of what came; False if it is not at the end or in time."""
         with self._changed:
-            self._changed.wait_for(lambda: happened() or self._error, PATIENCE_S)
+            self._changed.wait_for(lambda: happened() or self.ended, PATIENCE_S)
             return bool(happened())
 
     def becomes(self, *states: State) -> Status:

@@ -13,6 +13,7 @@ import pytest
 from pipeline.errors import SourceError
 from tests.kinds import MakeVideo
 from tests.sources.reading import Reading, luma_levels
+from tests.sources.recorded import record
 
 
 def packets(path: Path) -> list[av.Packet]:
@@ -126,3 +127,10 @@ def test_a_video_of_which_nothing_can_be_decoded_is_an_error(make_video: MakeVid
     reading = Reading(path)
     assert reading.frames == []
     assert reading.error == f"{path}: no frame of its h264 video can be decoded"
+
+
+def test_pictures_of_a_kind_that_cannot_be_converted_are_lost_and_counted(tmp_path: Path) -> None:
+    path = record(tmp_path / "a.nut", 5, codec="rawvideo", pix_fmt="rgb4")
+    reading = Reading(path)
+    assert (reading.frames, reading.skips) == ([], ["corrupt"] * 5)
+    assert "no frame of its rawvideo video can be decoded" in reading.error

@@ -71,7 +71,6 @@ def test_a_wrong_option_is_refused_without_the_secrets(query: str, message: str)
         ("rtsp://:554/x", "rtsp://:554/x"),
         ("rtsp://admin:hunter2@/x", "rtsp://***@/x"),
         ("rtsp://admin:hunter2@:554/x", "rtsp://***@:554/x"),
-        ("rtsp://admin:hunter2@[fe80::1/x", "rtsp://***@[fe80::1/x"),
         ("rtsp://?stall=5", "rtsp://?stall=5"),
     ],
 )
@@ -80,3 +79,21 @@ def test_an_address_without_a_host_is_refused_without_its_secrets(address: str, 
         NetworkAddress.parse(address)
     assert str(caught.value).startswith(f"{shown}: ")
     assert str(caught.value).endswith("; expected rtsp://HOST/...")
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("rtsp://admin:hunt/er2@cam/x", "rtsp://***@cam/x"),
+        ("rtsp://admin:hunter2@cam:port/x", "rtsp://***@cam:port/x"),
+        ("rtsp://admin:hunter2@cam:99999/x", "rtsp://***@cam:99999/x"),
+        ("rtsp://admin:hunter2@[fe80::1/x", "rtsp://***@[fe80::1/x"),
+    ],
+)
+def test_an_address_that_cannot_be_read_tells_how_to_write_it(address: str, shown: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        NetworkAddress.parse(address)
+    assert str(caught.value) == (
+        f"{shown}: its host or port cannot be read; "
+        "in a password write / as %2F, # as %23, [ as %5B"
+    )

@@ -193,6 +193,15 @@ def test_a_paced_stream_follows_its_timestamps(clip: Path, clock: FakeClock) -> 
     assert reader.take(0) is None
 
 
+def test_a_paced_packet_has_come_when_it_is_shown(clip: Path, clock: FakeClock) -> None:
+    reader = read(Recorded(clip, paced=True).open, clock)
+    for number in range(5):
+        packet = reader.take(0)
+        assert packet is not None
+        assert packet.opaque.captured_s == clock.monotonic(), number
+        clock.advance(0.041)
+
+
 def test_a_live_stream_is_not_paced(clip: Path, clock: FakeClock) -> None:
     assert len(queued(read(Recorded(clip).open, clock))[0]) == 40
 

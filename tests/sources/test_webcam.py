@@ -18,6 +18,7 @@ from sources import webcam
 from sources.fault import Fault
 from sources.live import LiveSource, libav_source
 from sources.packets import OpenedStream
+from sources.silence import STALL_S
 from sources.webcam import is_webcam, open_device, webcam_source
 
 PATTERN = "testsrc=size=320x240:rate=25,realtime"
@@ -33,7 +34,19 @@ def test_a_number_or_a_device_is_a_webcam(address: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["", "-1", "0.mp4", "1000", " 0", "0\n", "./0", "dev/video0", "/dev/video", "/dev/video0/x"],
+    [
+        "",
+        "-1",
+        "0.mp4",
+        "1000",
+        " 0",
+        "0\n",
+        "./0",
+        "dev/video0",
+        "/dev/video",
+        "/dev/video0/x",
+        "٣",
+    ],
 )
 def test_other_names_are_not(address: str) -> None:
     assert not is_webcam(address)
@@ -43,12 +56,12 @@ def test_other_names_are_not(address: str) -> None:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, dict[str, str]]]:
-    """(backend, device, options) of every camera that is opened; there is none."""
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, dict[str, str], float]]:
+    """(backend, device, options, longest silence) of every camera that is opened; there is none."""
     asked = []
 
-    def open_device(backend: str, device: str, options: dict[str, str]) -> Any:
-        asked.append((backend, device, options))
+    def open_device(backend: str, device: str, options: dict[str, str], read_s: float) -> Any:
+        asked.append((backend, device, options, read_s))
         raise Fault("no camera")
 
     monkeypatch.setattr(webcam, "open_device", open_device)
@@ -89,7 +102,7 @@ def test_each_system_has_its_own_names(
     monkeypatch.setattr(sys, "platform", system)
     monkeypatch.setattr(av, "enumerate_input_devices", {"dshow": cameras}.get)
     begin(address)
-    assert asked == [(backend, device, {})]
+    assert asked == [(backend, device, {}, STALL_S)]
 
 
 def test_windows_has_no_devices_as_linux_has(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +117,8 @@ def test_options_reach_the_system(
 ) -> None:
     monkeypatch.setattr(sys, "platform", system)
     begin("0?size=1280x720&fps=29.97&format=mjpeg&stall=9")
-    ((_, _, options),) = asked
+    ((_, _, options, read_s),) = asked
+    assert read_s == 9
     assert options == {"video_size": "1280x720", "framerate": "29.97", key: "mjpeg"}
 
 
