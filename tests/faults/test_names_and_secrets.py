@@ -7,6 +7,7 @@ import logging
 import re
 import traceback
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,8 +22,9 @@ from sinks.outputs import recording_paths
 from sources import open_source
 from sources.fault import Fault
 from sources.network import NetworkAddress, open_network
+from sources.packets import PacketReader
 from tests.command_line.outcome import Watchline, read_lines
-from tests.faults.watching import Watching, let_go
+from tests.faults.watching import PATIENCE_S, Watching, let_go, through
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.http import MediaServer
 from tests.servers.rtsp import RtspServer, needs
@@ -179,6 +181,27 @@ def test_row_40_no_fault_holds_a_secret(addresses: dict[str, str]) -> None:
             camera.tries(2)
         assert told_in(repr(camera.statuses)) == []
     assert len(reasons) >= 4
+
+
+def test_row_40_no_fault_of_a_connection_that_is_lost_holds_a_secret(
+    pictures: list[bytes],
+) -> None:
+    with (
+        MediaServer(pictures=pictures, user=USER, password=PASSWORD) as web,
+        FaultProxy(web.port) as proxy,
+    ):
+        address = NetworkAddress.parse(through(proxy, web, "mjpeg"))
+        clock = SystemClock()
+        reader = PacketReader(partial(open_network, address, clock), clock, "packets cam")
+        reader.start()
+        assert reader.take(PATIENCE_S)
+        proxy.rst()
+        with pytest.raises(Fault) as caught:
+            while reader.take(PATIENCE_S):
+                pass
+        assert not let_go()
+    assert caught.value.reason == "connection lost: Connection reset by peer"
+    assert told_in("\n".join(everything_about(caught.value))) == []
 
 
 @pytest.mark.parametrize(

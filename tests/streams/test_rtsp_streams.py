@@ -42,15 +42,23 @@ def test_a_camera_is_watched_from_its_first_frame_on(
         check(camera, camera.frames)
 
 
-def test_tcp_is_the_default(films: dict[Codec, Path]) -> None:
+@pytest.mark.parametrize(
+    ("option", "by_tcp"), [("", True), ("?transport=tcp", True), ("?transport=udp", False)]
+)
+def test_the_video_comes_the_way_that_is_asked_for(
+    films: dict[Codec, Path], option: str, by_tcp: bool
+) -> None:
+    if not by_tcp:
+        needs("udp")
     with (
         RtspServer(films["h264"]) as server,
         FaultProxy(server.port) as proxy,
-        Watching(through(proxy, server)) as camera,
+        Watching(through(proxy, server) + option) as camera,
     ):
         camera.sees(50)
         check(camera, camera.frames)
-        assert proxy.bytes > films["h264"].stat().st_size * 50 / LOOP, "the video came through it"
+        video_bytes = films["h264"].stat().st_size * 50 / LOOP
+        assert (proxy.bytes > video_bytes) == by_tcp
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "Digest"])
