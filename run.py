@@ -18,9 +18,9 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from pipeline.commands import models
 from pipeline.commands.doctor import Examine, doctor_command
 from pipeline.commands.evaluate import evaluate_command
+from pipeline.commands.models import models_app
 from pipeline.commands.train import train
 from pipeline.config import Config, Engine, LogFormat, Precision, load_config
 from pipeline.errors import PipelineError, SinkError, SourceError, UsageError, WatchlineError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pipeline.clock import Clock
     from pipeline.graph import Pipeline
     from pipeline.picture import Picture
+    from pipeline.types import Frame
     from sinks.outputs import Outputs
 
 REFRESH_S = 0.25
@@ -122,6 +123,16 @@ def _picture_reader() -> Callable[[Path], Picture]:
     return partial(read_picture, make=PictureMaker())
 
 
+def _sample() -> Callable[[str, int], list[Frame]]:
+    """What reads frames, spread over a source, for `models quantise`."""
+    from pipeline.clock import SystemClock
+    from sources import open_source
+    from sources.sample import sample
+
+    clock = SystemClock()
+    return lambda address, count: sample(open_source(address, "sample", clock), count)
+
+
 def _examiner() -> Examine:
     """What looks a source over for `doctor`."""
     from dataclasses import asdict
@@ -138,7 +149,7 @@ def _examiner() -> Examine:
 app.command()(doctor_command(_examiner))
 app.command()(train)
 app.command()(evaluate_command(_picture_reader))
-app.add_typer(models.app, name="models")
+app.add_typer(models_app(_sample, _picture_reader), name="models")
 
 
 def _watch(config: Config) -> int:
@@ -192,6 +203,7 @@ def _build(config: Config, clock: Clock, errors: Console) -> tuple[Pipeline, Out
             config.model,
             config.weights,
             device=config.device,
+            engine=config.engine,
             precision=config.precision,
             score=config.score,
             nms=config.nms,

@@ -28,8 +28,8 @@ _SHARE = between(0, 1)
 _CLASS_LIMIT = between(1, 1000)
 
 Score = Annotated[float, *_SHARE]
-Engine = Literal["auto", "torch"]
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Engine = Literal["auto", "torch", "compiled", "openvino"]
+Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 LogFormat = Literal["text", "json"]
 
 
@@ -86,8 +86,9 @@ class Config(Settings):
     weights: FilePath | None = None
     device: str = "auto"
     engine: Engine = "auto"
-    """What runs the model; so far "auto" is torch."""
+    """What runs the model; "auto" takes the fastest."""
     precision: Precision = "auto"
+    """What it computes in; "auto" takes the fastest that keeps the model's accuracy."""
     score: Score = 0.5
     nms: NmsConfig = NmsConfig()
     batch: BatchConfig = BatchConfig()

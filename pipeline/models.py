@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import fetch
-from pipeline.config import NmsConfig, Precision
+from pipeline.config import Engine, NmsConfig, Precision
+from pipeline.engine_choice import choose_plan
 from pipeline.errors import ModelError
 from pipeline.ssd.device import find_device
 from pipeline.ssd.engine import SsdDetector
@@ -21,7 +22,7 @@ from pipeline.ssd.torchvision_import import (
     IMAGENET_WEIGHTS,
     load_imagenet,
 )
-from pipeline.ssd.weights import load_model, save_weights
+from pipeline.ssd.weights import LoadedModel, load_model, save_weights
 from pipeline.ssd.zoo import MODELS
 
 
@@ -52,6 +53,7 @@ def load_detector(
     device: str,
     precision: Precision,
     score: float,
+    engine: Engine = "auto",
     nms: NmsConfig = _OWN_NMS,
     progress: fetch.Progress,
 ) -> SsdDetector:
@@ -61,22 +63,20 @@ def load_detector(
         name: a pretrained model, or an architecture together with `weights`.
         weights: a safetensors file; None for the pretrained model's own.
         device: "auto" takes the first GPU if there is one.
-        precision: "auto" takes fp16 on a GPU and fp32 on the CPU.
+        precision: "auto" takes the fastest, without a loss worth speaking of.
         score: least score of a detection, 0..1.
+        engine: "auto" takes the fastest; see `engine_choice`.
         nms: what changes the model's own suppression.
         progress: told how far a download is.
     Raises:
-        ModelError: unknown model or device, or wrong, damaged or missing weights.
+        ModelError: unknown model or device, or wrong, damaged or missing weights, or an engine or
+            precision that this machine does not have.
         FetchError: the weights are neither in the cache nor to be had.
     """
-    architecture = architecture_of(name)
-    if weights is None:
-        weights = pull_weights(name, progress)
-    if precision == "auto":
-        precision = "fp32" if find_device(device).type == "cpu" else "fp16"
-    loaded = load_model(weights, architecture)
-    info = loaded.info
-    own = info.spec.suppression
+    found = find_model(name, weights, progress)
+    info, own = found.loaded.info, found.loaded.info.spec.suppression
+    on = find_device(device)
+    plan = choose_plan(found.loaded.model, info.spec.size, on, engine, precision, found.cache)
     suppression = replace(
         own,
         nms_iou=own.nms_iou if nms.iou is None else nms.iou,
@@ -84,7 +84,26 @@ def load_detector(
         class_limit=nms.class_limit,
     )
     spec = replace(info.spec, suppression=suppression)
-    return SsdDetector(loaded.model, spec, info.class_names, score, device, precision)
+    return SsdDetector(found.loaded.model, spec, info.class_names, score, str(on), plan)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundModel:
+    """A model with its weights, and where to keep what is made of them."""
+
+    loaded: LoadedModel
+    cache: Path
+    """See `networks.Plan`."""
+
+
+def find_model(name: str, weights: Path | None, progress: fetch.Progress) -> FoundModel:
+    """Find a model's weights and load them; see `load_detector`."""
+    architecture = architecture_of(name)
+    if weights is None:
+        weights = pull_weights(name, progress)
+    loaded = load_model(weights, architecture)
+    digest = fetch.sha256_of(weights)[:16]
+    return FoundModel(loaded, fetch.cache_folder() / "engines" / digest)
 
 
 def architecture_of(name: str) -> str:

@@ -51,6 +51,14 @@ def _fetched(file: PackagedFile) -> Path:
         pytest.skip(str(error))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def plain_engine() -> Iterator[None]:
+    """Commands run the plain engine, instead of whichever is faster while tests run."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("WATCHLINE__ENGINE", "torch")
+        yield
+
+
 @pytest.fixture(scope="session")
 def person_graph() -> Path:
     """The frozen graph of the default model, from the package index or the user's cache."""

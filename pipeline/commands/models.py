@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-app = typer.Typer(help="What can be run, and where its weights are.", no_args_is_help=True)
+from pipeline.commands.engines import ReadPicture, Sample, bench, quantise_command
 
 
-@app.command("list")
+def models_app(
+    make_sampler: Callable[[], Sample], make_reader: Callable[[], ReadPicture]
+) -> typer.Typer:
+    """Make the commands.
+
+    Args:
+        make_sampler: makes what reads frames of a source.
+        make_reader: makes what reads a picture as `watch` does.
+    """
+    app = typer.Typer(help="What can be run, how fast, and its weights.", no_args_is_help=True)
+    app.command("list")(list_models)
+    app.command()(pull)
+    app.command("import")(import_model)
+    app.command()(bench)
+    app.command()(quantise_command(make_sampler, make_reader))
+    return app
+
+
 def list_models(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -27,7 +45,6 @@ def list_models(
         Console().print(models_table(described))
 
 
-@app.command()
 def pull(name: Annotated[str, typer.Argument(help="A name with weights, such as person.")]) -> None:
     """Fetch a model's weights into the cache."""
     from pipeline.console import download_bar
@@ -38,7 +55,6 @@ def pull(name: Annotated[str, typer.Argument(help="A name with weights, such as 
     typer.echo(path)
 
 
-@app.command("import")
 def import_model(
     graph: Annotated[Path, typer.Argument(help="TensorFlow frozen graph, a .pb file.")],
     output: Annotated[Path, typer.Option(help="Safetensors file to write.")],

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from pipeline.config import Precision
 from pipeline.errors import TrainingError, UsageError
 from pipeline.training.recipe import (
     AugmentationName,
+    Precision,
     Schedule,
     TrainingConfig,
     load_training_config,

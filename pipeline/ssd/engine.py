@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.errors import ModelError
 from pipeline.ssd.device import find_device
-from pipeline.ssd.fuse import fuse
 from pipeline.ssd.model import SSD
+from pipeline.ssd.networks import Network, Plan, make_networks
 from pipeline.ssd.postprocess import BatchDetections, postprocess
 from pipeline.ssd.preprocess import Preprocessor
 from pipeline.ssd.zoo import ModelSpec
 from pipeline.types import Detections, Frame
 
-Precision = Literal["fp32", "bf16", "fp16"]
-_DTYPES: Mapping[Precision, torch.dtype] = {
-    "fp32": torch.float32,
-    "bf16": torch.bfloat16,
-    "fp16": torch.float16,
-}
+_AS_IT_IS = Plan()
 
 
 class SsdDetector:
@@ -41,9 +34,9 @@ class SsdDetector:
         class_names: a name for each foreground class.
         score_threshold: detections score more, 0..1.
         device: "cpu", "cuda[:N]" or "auto".
-        precision: number format of the network; the CPU takes "fp32" only.
+        plan: what computes the network, and in which number format.
     Raises:
-        ModelError: the device is missing, or the precision is not for it.
+        ModelError: the device is missing, or the plan is not for it.
         ValueError: the number of names or the threshold is wrong.
     """
 
@@ -54,31 +47,30 @@ class SsdDetector:
         class_names: Sequence[str],
         score_threshold: float = 0.5,
         device: str = "cpu",
-        precision: Precision = "fp32",
+        plan: Plan = _AS_IT_IS,
     ) -> None:
         if len(class_names) != model.num_foreground:
             raise ValueError(f"{len(class_names)} names for {model.num_foreground} classes")
         if not 0 <= score_threshold <= 1:
             raise ValueError(f"score threshold must be 0..1, got {score_threshold}")
         on = find_device(device)
-        if on.type == "cpu" and precision != "fp32":
-            raise ModelError(f"precision {precision} needs a GPU; on the CPU use fp32")
         self.class_names = tuple(class_names)
-        dtype = _DTYPES[precision]
-        network = fuse(model, spec.size).to(on, dtype).to(memory_format=torch.channels_last)
+        self.plan = plan
         default_boxes = model.default_boxes.to(on)
         self._threads = torch.get_num_threads()
-        self._lines = [
-            _Line(network, default_boxes, spec, self.class_names, score_threshold, on, dtype)
-            for _ in range(self._threads if on.type == "cpu" else 1)
-        ]
+        threads = self._threads if on.type == "cpu" else 1
+        self.networks = make_networks(model, spec.size, on, plan, threads)
+        self._alone, *self._lines = (
+            _Line(network, default_boxes, spec, self.class_names, score_threshold)
+            for network in (self.networks.alone, *self.networks.shared)
+        )
         self._pool = ThreadPoolExecutor(len(self._lines), "detect")
 
     def detect(self, frames: Sequence[Frame]) -> list[Detections]:
         """Return one `Detections` for each frame, in order; boxes in pixels of the frame."""
         shares = min(len(frames), len(self._lines))
         if shares <= 1:
-            return self._lines[0].detect(frames, self._threads) if frames else []
+            return self._alone.detect(frames, self._threads) if frames else []
         bounds = [len(frames) * share // shares for share in range(shares + 1)]
         found = [
             self._pool.submit(line.detect, frames[start:end], self._threads // shares)
@@ -92,20 +84,17 @@ class _Line:
 
     def __init__(
         self,
-        network: SSD,
+        network: Network,
         default_boxes: Tensor,
         spec: ModelSpec,
         class_names: tuple[str, ...],
         score_threshold: float,
-        device: torch.device,
-        dtype: torch.dtype,
     ) -> None:
         self._network = network
         self._default_boxes = default_boxes
         self._spec = spec
         self._class_names = class_names
         self._score_threshold = score_threshold
-        self._device, self._dtype = device, dtype
         self._preprocess = Preprocessor(spec)
         self._input = self._new_input(1)
 
@@ -122,7 +111,7 @@ class _Line:
             self._input = self._new_input(len(frames))
         images = self._input[: len(frames)]
         self._preprocess([frame.picture for frame in frames], out=images)
-        deltas, logits = self._network(images.to(self._device, self._dtype))
+        deltas, logits = self._network(images)
         batch = postprocess(
             deltas,
             logits,

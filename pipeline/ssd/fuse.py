@@ -48,6 +48,8 @@ class FusedConv2d(nn.Module):
     bias: Tensor
     packed: Tensor | None = None
     """The weights laid out by oneDNN for one image on the CPU, made when first needed."""
+    use_onednn = _HAS_ONEDNN
+    """Whether to run oneDNN's fused operation on the CPU."""
 
     def __init__(
         self, weight: Tensor, bias: Tensor, conv: nn.Conv2d, padding: int, activation: _Activation
@@ -60,7 +62,7 @@ class FusedConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Turn (N, C, H, W) into (N, out_channels, H', W')."""
-        if x.device.type == "cpu" and _HAS_ONEDNN:
+        if self.use_onednn and x.device.type == "cpu":
             return self._onednn(x)
         where = (self.stride, self.padding, self.dilation, self.groups)
         return self.activation.apply(F.conv2d(x, self.weight, self.bias, *where))

@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator
 
-from pipeline.config import Precision
 from pipeline.errors import ConfigError, UsageError
 from pipeline.plain_yaml import read_yaml
 from pipeline.settings import Address, FilePath, Settings, between, explain
 
 Schedule = Literal["cosine", "step"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
 AugmentationName = Literal["none", "light", "ssd"]
 
 _PAPER_LEARNING_RATE = 0.001

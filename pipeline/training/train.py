@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from pipeline.clock import SystemClock
-from pipeline.config import Precision
 from pipeline.errors import ConfigError, DatasetError, TrainingError
 from pipeline.ssd.loss import multibox_loss
 from pipeline.ssd.model import SSD
@@ -21,7 +20,7 @@ from pipeline.training.coco_ap import coco_average_precision
 from pipeline.training.datasets.example import Dataset
 from pipeline.training.history import EpochRecord
 from pipeline.training.loader import TrainingLoader, validation_batches
-from pipeline.training.recipe import Recipe
+from pipeline.training.recipe import Precision, Recipe
 from pipeline.training.samples import Batch
 from pipeline.training.schedule import learning_rate
 from pipeline.training.validate import find_objects

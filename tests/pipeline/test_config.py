@@ -171,8 +171,14 @@ def test_an_unknown_key_is_named_with_its_path_and_a_hint(
         ("quiet: 1", "quiet: input should be a valid boolean, got 1"),
         ("max_frames: 0", "max_frames: must be between 1 and 1000000000000, got 0"),
         ("device: gpu", "device: must be auto, cpu, cuda or cuda:N, got 'gpu'"),
-        ("engine: tpu", "engine: input should be 'auto' or 'torch', got 'tpu'"),
-        ("precision: fp8", "precision: input should be 'auto', 'fp32', 'bf16' or 'fp16', got"),
+        (
+            "engine: tpu",
+            "engine: input should be 'auto', 'torch', 'compiled' or 'openvino', got 'tpu'",
+        ),
+        (
+            "precision: fp8",
+            "precision: input should be 'auto', 'fp32', 'bf16', 'fp16' or 'int8', got",
+        ),
         ("log_format: xml", "log_format: input should be 'text' or 'json', got 'xml'"),
         ("quiet: maybe", "quiet: input should be a valid boolean"),
         ("batch: 3", "batch: must hold 'key: value' lines, got 3"),

@@ -81,6 +81,7 @@ def test_a_detector_comes_from_a_file_with_its_settings(tmp_path: Path) -> None:
             name,
             path,
             device="cpu",
+            engine="torch",
             precision="auto",
             score=0.3,
             nms=nms,

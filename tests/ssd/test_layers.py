@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pipeline.errors import ModelError
 from pipeline.ssd import fuse as fuse_module
-from pipeline.ssd.fuse import fuse
+from pipeline.ssd.fuse import FusedConv2d, fuse
 from pipeline.ssd.layers import SameConv2d, same_padding
 from pipeline.ssd.model import SSD, create_model
 
@@ -118,7 +118,7 @@ def test_fused_model_says_the_same(
 ) -> None:
     if with_onednn and not fuse_module._HAS_ONEDNN:
         pytest.skip("this build of PyTorch has no oneDNN")
-    monkeypatch.setattr(fuse_module, "_HAS_ONEDNN", with_onednn)
+    monkeypatch.setattr(FusedConv2d, "use_onednn", with_onednn)
     images, expected = expected_outputs
     fused = fuse(lively_model, size=300).to(memory_format=torch.channels_last)
     # One image is run with weights laid out for it, several without.

@@ -107,7 +107,7 @@ def test_fused_model_says_the_same(
 ) -> None:
     if with_onednn and not fuse_module._HAS_ONEDNN:
         pytest.skip("this build of PyTorch has no oneDNN")
-    monkeypatch.setattr(fuse_module, "_HAS_ONEDNN", with_onednn)
+    monkeypatch.setattr(FusedConv2d, "use_onednn", with_onednn)
     model, images, _, expected = lively(name)
     fused = fuse(model, MODELS[name].size).to(memory_format=torch.channels_last)
     convolutions = [module for module in fused.modules() if isinstance(module, nn.Conv2d)]
