@@ -29,8 +29,8 @@ class Plan:
 
     config: Config
     """The inputs, each once, and the detector."""
-    synthetic: bool
-    """The input is a clip made for the purpose."""
+    clip: tuple[Path, tuple[int, int]] | None
+    """The input is to be made first: here, and of this (height, width)."""
     cameras: int
     """Copies of each input at once."""
     fps: float | None
@@ -51,7 +51,7 @@ def measure(
     Args:
         plan: what.
         tools: what `watch` is made of.
-        folder: empty, for files that nobody keeps.
+        folder: empty, for outputs that nobody keeps.
         bar: shows how far what it is named after is.
     Raises:
         UsageError: a live source cannot be given another rate.
@@ -59,13 +59,16 @@ def measure(
         ModelError, FetchError: see `load_detector`.
     """
     clock, config = SystemClock(), plan.config
-    inputs = _open(plan, tools, clock, 1)
-    paced = any(source.live for source in inputs)
+    if plan.clip is None:
+        _open(plan, tools, clock, 1)  # what is wrong with an input is told before a download
     detector = tools.load_detector(config)
-    unpaced = _open(replace(plan, fps=None), tools, clock, 1)
+    if plan.clip is not None:
+        with bar("making a clip") as on_progress:
+            tools.write_clip(*plan.clip, on_progress)
+    inputs = _open(replace(plan, fps=None), tools, clock, 1)
     with bar("stages alone") as on_progress:
         seconds = min(STAGE_S, plan.seconds / 4)
-        stages = stage_costs(unpaced, config, tools, folder, plan.record, seconds, on_progress)
+        stages = stage_costs(inputs, config, tools, folder, plan.record, seconds, on_progress)
     sources = _open(plan, tools, clock, plan.cameras)
     with bar("the whole") as on_progress:
         run = run_whole(
@@ -83,8 +86,8 @@ def measure(
     about = {
         "machine": describe_machine(device),
         "input": {
-            "sources": ["clip"] if plan.synthetic else [redact(s.source) for s in config.sources],
-            "synthetic": plan.synthetic,
+            "sources": ["clip"] if plan.clip else [redact(s.source) for s in config.sources],
+            "synthetic": plan.clip is not None,
             "cameras": len(sources),
             "width": run.size[1],
             "height": run.size[0],
@@ -98,6 +101,7 @@ def measure(
             "precision": config.precision,
         },
     }
+    paced = any(source.live for source in sources)
     return make_report(about, stages, run, cores(), paced)
 
 

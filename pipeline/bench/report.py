@@ -122,17 +122,14 @@ def save_plot(path: Path, report: Report) -> None:
         ConfigError: it cannot be written, or matplotlib is not installed.
     """
     figure, axes = new_figure()
-    bars, base_ms = ("stages alone", "whole run"), 0.0
+    base_ms = 0.0
     for index, (name, cost) in enumerate(report["stages"].items()):
-        cpu_ms = cost["cpu_ms"]
-        label = f"{cpu_ms:6.2f} ms  {name}"
-        axes.bar(bars, [cpu_ms] * 2, 0.6, [base_ms] * 2, color=f"C{index}", label=label)
-        base_ms += cpu_ms
-    overhead_ms = report["overhead_ms"]
-    if overhead_ms > 0:
-        label = f"{overhead_ms:6.2f} ms  what the whole adds"
-        axes.bar(bars[1:], [overhead_ms], 0.6, [base_ms], color="0.6", label=label)
+        label = f"{cost['cpu_ms']:6.2f} ms  {name}"
+        axes.bar(["stages alone"], cost["cpu_ms"], 0.6, base_ms, color=f"C{index}", label=label)
+        base_ms += cost["cpu_ms"]
     run, machine = report["end_to_end"], report["machine"]
+    label = f"{run['cpu_ms']:6.2f} ms  whole run"
+    axes.bar(["whole run"], run["cpu_ms"], 0.6, color="0.6", label=label)
     axes.set(ylabel="CPU milliseconds a frame")
     axes.set_title(f"{run['fps']:.1f} frames a second on {machine['cores']} cores")
     axes.grid(visible=False, axis="x")

@@ -82,17 +82,12 @@ def bench_command(make_tools: Callable[[], Tools]) -> Callable[..., None]:
             _check_plot(plot)
         console = Console(stderr=True, quiet=as_json, highlight=False)
         with tempfile.TemporaryDirectory(prefix="watchline-bench-") as name:
-            folder, tools = Path(name), make_tools()
-            if not sources:
-                clip = folder / "clip.mp4"
-                with _bar(console, "making a clip") as on_progress:
-                    tools.write_clip(clip, shape, on_progress)
-            addresses = [_looped(address) for address in sources or [str(clip)]]
-            config = load_config(None, os.environ, {**flags, "sources": addresses})
-            plan = Plan(config, not sources, cameras, fps, seconds, record)
-            outputs = folder / "outputs"  # where no recording is named like the clip
+            clip, outputs = Path(name) / "clip.mp4", Path(name) / "outputs"
             outputs.mkdir()
-            report = measure(plan, tools, outputs, partial(_bar, console))
+            addresses = [_looped(address) for address in sources or []] or [f"{clip}?loop"]
+            config = load_config(None, os.environ, {**flags, "sources": addresses})
+            plan = Plan(config, None if sources else (clip, shape), cameras, fps, seconds, record)
+            report = measure(plan, make_tools(), outputs, partial(_bar, console))
         if plot is not None:
             from pipeline.bench.report import save_plot
 
