@@ -14,6 +14,7 @@ from typing import Self
 import numpy as np
 
 from pipeline.bench.cost import cpu_s
+from pipeline.bench.machine import busy_s
 from pipeline.bench.tools import Progress, Tools
 from pipeline.clock import Clock
 from pipeline.config import Config
@@ -40,6 +41,8 @@ class Run:
     """Frames by "stage/reason"."""
     cpu_s: float
     """Of all threads, and of children."""
+    others_cpu_s: float | None
+    """What other programs used meanwhile; None where the system does not tell."""
     latencies_s: Sequence[float]
     """From each frame's capture to its line in the detections file."""
 
@@ -97,6 +100,7 @@ class _Mark:
 
     at_s: float
     cpu_s: float
+    busy_s: float | None
     counts: Counts
     lines: int
     detections: int
@@ -160,6 +164,7 @@ def _mark(pipeline: Pipeline, lines: TimedLines) -> _Mark:
     return _Mark(
         time.monotonic(),
         cpu_s(),
+        busy_s(),
         pipeline.ledger.total(),
         len(lines.latencies_s),
         lines.detections,
@@ -169,13 +174,18 @@ def _mark(pipeline: Pipeline, lines: TimedLines) -> _Mark:
 def _between(first: _Mark, last: _Mark, lines: TimedLines) -> Run:
     dropped = Counter(last.counts.dropped)
     dropped.subtract(first.counts.dropped)
+    own_s = last.cpu_s - first.cpu_s
+    others_s = None
+    if first.busy_s is not None and last.busy_s is not None:
+        others_s = max(0.0, last.busy_s - first.busy_s - own_s)
     return Run(
         seconds=last.at_s - first.at_s,
         captured=last.counts.captured - first.counts.captured,
         inferred=last.counts.inferred - first.counts.inferred,
         detections=last.detections - first.detections,
         dropped={where: count for where, count in dropped.items() if count},
-        cpu_s=last.cpu_s - first.cpu_s,
+        cpu_s=own_s,
+        others_cpu_s=others_s,
         latencies_s=lines.latencies_s[first.lines : last.lines],
         size=lines.size,
     )

@@ -32,6 +32,16 @@ def describe_machine(device: torch.device) -> dict[str, str | int]:
     }
 
 
+def busy_s() -> float | None:
+    """CPU seconds that all programs together have used since the machine started; None unknown."""
+    try:
+        line = Path("/proc/stat").read_text().partition("\n")[0]
+    except OSError:
+        return None
+    user, nice, system, _idle, _waiting, irq, softirq = map(int, line.split()[1:8])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+
 def _cpu_name() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -15,6 +15,9 @@ from pipeline.bench.end_to_end import Run
 from pipeline.bench.stages import total
 from pipeline.figure import new_figure, save_figure
 
+_NOTABLE = 0.05
+"""Cores that other programs may keep busy without a word about it."""
+
 Report = Mapping[str, Any]
 
 
@@ -48,6 +51,9 @@ def make_report(
             "fps": round(run.fps, 2),
             "cpu_ms": round(run.cpu_ms, 3),
             "cores_busy": round(run.cpu_s / run.seconds, 2),
+            "cores_busy_for_others": None
+            if run.others_cpu_s is None
+            else round(run.others_cpu_s / run.seconds, 2),
             "latency_ms": {"p50": round(p50, 1), "p95": round(p95, 1), "p99": round(p99, 1)},
         },
         "floor": {
@@ -103,8 +109,11 @@ def _whole(report: Report) -> list[str]:
     share, latency = floor["share_reached"], run["latency_ms"]
     reached = "" if share is None else f", {share:.0%} of the floor's {floor['fps']:.1f}"
     drops = ", ".join(f"{count} {where}" for where, count in sorted(run["dropped"].items()))
+    others = run["cores_busy_for_others"] or 0.0
+    disturbed = f", {others:.2f} for other programs" if others >= _NOTABLE else ""
     return [
-        f"{run['fps']:.1f} frames a second{reached}; {run['cores_busy']:.2f} of {cores} cores busy",
+        f"{run['fps']:.1f} frames a second{reached}; {run['cores_busy']:.2f} of {cores} cores busy"
+        + disturbed,
         f"latency p50 {latency['p50']:.0f} ms, p95 {latency['p95']:.0f} ms, "
         f"p99 {latency['p99']:.0f} ms; dropped: {drops or '0'}",
         f"{run['inferred']} frames in {run['seconds']:.1f} s, "
