@@ -201,7 +201,7 @@ def _records(found: dict[str, list[Watched]], fps: float, seconds: float) -> dic
 
 def _table(found: dict[str, list[Watched]]) -> Table:
     table = Table()
-    for heading in ("Cameras", "By", "Frames", "Dropped", "p50", "p99", "Memory", "Busy", "Good"):
+    for heading in ("", "By", "Frames", "Dropped", "p50 ms", "p99 ms", "MB", "Cores", "Good"):
         table.add_column(heading, justify="left" if heading == "By" else "right", no_wrap=True)
     for runs in zip(*found.values(), strict=True):
         for name, watched in zip(found, runs, strict=True):
@@ -210,9 +210,9 @@ def _table(found: dict[str, list[Watched]]) -> Table:
                 name,
                 str(watched.captured),
                 f"{watched.dropped / watched.captured:.1%}",
-                f"{watched.p50_ms:.0f} ms",
-                f"{watched.p99_ms:.0f} ms",
-                f"{watched.memory_mb:.0f} MB",
+                f"{watched.p50_ms:.0f}",
+                f"{watched.p99_ms:.0f}",
+                f"{watched.memory_mb:.0f}",
                 f"{watched.cores_busy:.2f}",
                 "yes" if watched.good else "no",
             )
