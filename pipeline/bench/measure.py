@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +29,8 @@ class Plan:
 
     config: Config
     """The inputs, each once, and the detector."""
+    inputs: Sequence[str]
+    """What people call the inputs."""
     clip: tuple[Path, tuple[int, int]] | None
     """The input is to be made first: here, and of this (height, width)."""
     cameras: int
@@ -86,7 +88,7 @@ def measure(
     about = {
         "machine": describe_machine(device),
         "input": {
-            "sources": ["clip"] if plan.clip else [redact(s.source) for s in config.sources],
+            "sources": [redact(name) for name in plan.inputs],
             "synthetic": plan.clip is not None,
             "cameras": len(sources),
             "width": run.size[1],

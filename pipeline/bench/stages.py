@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import islice
@@ -15,6 +15,7 @@ import torch
 from pipeline.annotate import annotate
 from pipeline.bench.cost import MIN_BLOCKS, Cost, cpu_s, mean, measure, median, spent
 from pipeline.bench.detector_parts import DetectorParts
+from pipeline.bench.orchestration import orchestration_cost
 from pipeline.bench.tools import Progress, Tools
 from pipeline.config import Config
 from pipeline.errors import SourceError
@@ -22,6 +23,8 @@ from pipeline.protocols import Detector, Sink, Source
 from pipeline.types import Frame, Result
 
 STAGES = ("decode", "make the input", "network", "post-processing", "draw", "encode", "JSON line")
+ORCHESTRATION = "orchestration"
+"""Not a stage, but what holds them together."""
 BLOCK = 16
 """Frames in a block, in a row: what an encoder costs depends on how they follow each other."""
 PATIENCE_S = 15.0
@@ -37,7 +40,7 @@ def stage_costs(
     seconds: float,
     on_progress: Progress,
 ) -> dict[str, Cost]:
-    """The cost of each stage by name, in order; the mean of the sources.
+    """The cost of each stage by name, in order, then of orchestration; the mean of the sources.
 
     Args:
         sources: each is read for a while, from its beginning.
@@ -60,20 +63,21 @@ def stage_costs(
         for number, source in enumerate(sources):
             measured: dict[str, Cost] = {}
             for name, cost in _costs_of(
-                source, detector, parts, tools, folder, record, at_once, seconds
+                source, detector, parts, config, tools, folder, record, at_once, seconds
             ):
                 measured[name] = cost
-                on_progress((number + len(measured) / len(STAGES)) / len(sources))
+                on_progress((number + len(measured) / (len(STAGES) + 1)) / len(sources))
             costs.append(measured)
     finally:
         torch.set_num_threads(threads)
-    return {name: mean([one[name] for one in costs]) for name in STAGES if name in costs[0]}
+    return {name: mean([one[name] for one in costs]) for name in costs[0]}
 
 
 def _costs_of(
     source: Source,
     detector: Detector,
     parts: DetectorParts,
+    config: Config,
     tools: Tools,
     folder: Path,
     record: bool,
@@ -101,6 +105,7 @@ def _costs_of(
         (folder / "stage.mp4").unlink()
     with tools.detections(folder / "stage.jsonl") as lines:
         yield "JSON line", measure(lambda: _write(lines, results), seconds / 4)
+    yield ORCHESTRATION, orchestration_cost(results, config, tools, 1 + record, seconds / 2)
 
 
 def _read(source: Source, seconds: float) -> tuple[Cost, list[Frame]]:
@@ -174,8 +179,3 @@ def _write(sink: Sink[Result], results: Sequence[Result]) -> int:
     for result in results:
         sink.write(result)
     return len(results)
-
-
-def total(costs: Mapping[str, Cost]) -> float:
-    """CPU milliseconds a frame of all stages together."""
-    return sum(cost.cpu_ms for cost in costs.values())

@@ -86,7 +86,15 @@ def bench_command(make_tools: Callable[[], Tools]) -> Callable[..., None]:
             outputs.mkdir()
             addresses = [_looped(address) for address in sources or []] or [f"{clip}?loop"]
             config = load_config(None, os.environ, {**flags, "sources": addresses})
-            plan = Plan(config, None if sources else (clip, shape), cameras, fps, seconds, record)
+            plan = Plan(
+                config,
+                sources or ["clip"],
+                None if sources else (clip, shape),
+                cameras,
+                fps,
+                seconds,
+                record,
+            )
             report = measure(plan, make_tools(), outputs, partial(_bar, console))
         if plot is not None:
             from pipeline.bench.report import save_plot
