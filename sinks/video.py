@@ -28,8 +28,8 @@ _NOMINAL_RATE = 25
 _KEYFRAME_INTERVAL = 50
 _MIN_THREADS, _MAX_THREADS = 2, 4
 """Of an encoder. With two the recorder only hands a frame over, so that the recordings of several
-cameras are encoded side by side. x264 on its own takes three threads for every two cores, and holds
-back as many frames of each camera: gigabytes on a large machine."""
+cameras are encoded side by side. x264 on its own takes three for every two cores, up to one for
+every 32 rows, and holds back as many frames of each camera: 100 MB of 1920x1080."""
 _CONTAINER_OPTIONS = {
     # Fragments while it is written, so that a crash leaves a playable file; a plain mp4 once done.
     "movflags": "hybrid_fragmented+frag_keyframe",

@@ -130,6 +130,20 @@ def test_a_wrong_input_is_one_line(
     assert list(temporary.iterdir()) == []
 
 
+def test_a_camera_that_never_comes_is_not_waited_for_for_ever(
+    watchline: Watchline,
+    person_weights: Path,
+    temporary: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pipeline.bench.stages.PATIENCE_S", 0.0)
+    away = "test://bars?offline=1000@0"
+    outcome = watchline("bench", away, "--weights", person_weights, "--seconds", 1)
+    assert outcome.code == 69
+    assert complaint(outcome) == "bars: no picture came"
+    assert list(temporary.iterdir()) == []
+
+
 def test_an_interrupt_leaves_nothing_behind(
     watchline: Watchline,
     make_video: MakeVideo,
