@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import torch
 
 from pipeline.annotate import annotate
@@ -54,12 +55,10 @@ def stage_costs(
         SourceError: a source delivers nothing.
         ModelError: see `load_detector`.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    costs = []
+    with _one_thread() as threads:
         detector, parts = tools.load_detector(config), DetectorParts(config)
         at_once = max(1, config.batch.size // threads)  # what a core gets of a batch
-        costs = []
         for number, source in enumerate(sources):
             measured: dict[str, Cost] = {}
             for name, cost in _costs_of(
@@ -68,9 +67,20 @@ def stage_costs(
                 measured[name] = cost
                 on_progress((number + len(measured) / (len(STAGES) + 1)) / len(sources))
             costs.append(measured)
-    finally:
-        torch.set_num_threads(threads)
     return {name: mean([one[name] for one in costs]) for name in costs[0]}
+
+
+@contextmanager
+def _one_thread() -> Iterator[int]:
+    """Let torch and OpenCV compute with one thread; gives the number that torch had."""
+    before, before_opencv = torch.get_num_threads(), cv2.getNumThreads()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    try:
+        yield before
+    finally:
+        torch.set_num_threads(before)
+        cv2.setNumThreads(before_opencv)
 
 
 def _costs_of(

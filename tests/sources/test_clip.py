@@ -27,7 +27,7 @@ def test_a_clip_has_every_frame_and_each_differs_from_the_last(tmp_path: Path) -
         assert frame.size == (96, 128)
         assert frame.pts_s is not None
         assert abs(frame.pts_s - number / FPS) < 1e-3
-        pictures.append(frame.picture.y.astype(np.int16))
+        pictures.append(frame.picture.y[:20].astype(np.int16))  # where nothing moves but noise
     for before, after in pairwise(pictures):
         assert np.abs(after - before).mean() > 0.5
 
