@@ -90,7 +90,7 @@ def measure(
         "input": {
             "sources": [redact(name) for name in plan.inputs],
             "synthetic": plan.clip is not None,
-            "cameras": len(sources),
+            "cameras": plan.cameras,
             "width": run.size[1],
             "height": run.size[0],
             "fps": plan.fps,
