@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from io import TextIOWrapper
@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from pipeline.commands.bench import bench_command
 from pipeline.commands.doctor import Examine, doctor_command
 from pipeline.commands.evaluate import evaluate_command
 from pipeline.commands.models import models_app
@@ -28,10 +29,13 @@ from pipeline.interrupts import Interrupts, terminable
 from pipeline.redact import redact
 
 if TYPE_CHECKING:
+    from pipeline.bench.tools import Tools
     from pipeline.clock import Clock
+    from pipeline.events import Event
     from pipeline.graph import Pipeline
     from pipeline.picture import Picture
-    from pipeline.types import Frame
+    from pipeline.protocols import Detector, Sink, Source
+    from pipeline.types import Frame, Result
     from sinks.outputs import Outputs
 
 REFRESH_S = 0.25
@@ -146,7 +150,28 @@ def _examiner() -> Examine:
     )
 
 
+def _bench_tools() -> Tools:
+    """What `bench` measures: the parts of `watch`."""
+    from pipeline.bench.tools import Tools
+    from sinks.jsonlines import JsonLines, detection_record
+    from sinks.video import VideoRecorder
+    from sources import open_source
+    from sources.clip import write_clip
+    from sources.paced import Paced
+
+    return Tools(
+        open_source=open_source,
+        pace=Paced,
+        write_clip=write_clip,
+        load_detector=partial(_load, errors=Console(stderr=True)),
+        join=_join,
+        record=VideoRecorder,
+        detections=lambda path: JsonLines(path, detection_record),
+    )
+
+
 app.command()(doctor_command(_examiner))
+app.command()(bench_command(_bench_tools))
 app.command()(train)
 app.command()(evaluate_command(_picture_reader))
 app.add_typer(models_app(_sample, _picture_reader), name="models")
@@ -184,9 +209,6 @@ def _watch(config: Config) -> int:
 
 def _build(config: Config, clock: Clock, errors: Console) -> tuple[Pipeline, Outputs]:
     """Open what a configuration names; touches no output, and leaves no trace of a fault."""
-    from pipeline.console import download_bar
-    from pipeline.graph import Pipeline
-    from pipeline.models import load_detector
     from sinks.outputs import open_outputs
     from sources import open_source
 
@@ -198,8 +220,20 @@ def _build(config: Config, clock: Clock, errors: Console) -> tuple[Pipeline, Out
         for address, source_id in zip(addresses, source_ids, strict=True)
     ]
     outputs = open_outputs(source_ids, addresses, config.record, config.detections, config.events)
+    detector = _load(config, errors)
+    pipeline = _join(config, sources, detector, outputs.results, clock, outputs.events)
+    for sink in outputs.all().values():  # last, as it makes folders
+        sink.prepare()
+    return pipeline, outputs
+
+
+def _load(config: Config, errors: Console) -> Detector:
+    """Load the detector that a configuration names."""
+    from pipeline.console import download_bar
+    from pipeline.models import load_detector
+
     with download_bar(errors, f"model {config.model}") as progress:
-        detector = load_detector(
+        return load_detector(
             config.model,
             config.weights,
             device=config.device,
@@ -209,20 +243,30 @@ def _build(config: Config, clock: Clock, errors: Console) -> tuple[Pipeline, Out
             nms=config.nms,
             progress=progress,
         )
-    pipeline = Pipeline(
+
+
+def _join(
+    config: Config,
+    sources: Sequence[Source],
+    detector: Detector,
+    results: Mapping[str, Sink[Result]],
+    clock: Clock,
+    events: Mapping[str, Sink[Event]] | None = None,
+) -> Pipeline:
+    """Join sources, detector and sinks as configured."""
+    from pipeline.graph import Pipeline
+
+    return Pipeline(
         sources,
         detector,
-        outputs.results,
-        outputs.events,
+        results,
+        events or {},
         clock=clock,
         batch_size=config.batch.size,
         batch_wait_s=config.batch.max_wait_s,
         lane_capacity=config.batch.lane,
         max_frames=config.max_frames,
     )
-    for sink in outputs.all().values():  # last, as it makes folders
-        sink.prepare()
-    return pipeline, outputs
 
 
 def _run(

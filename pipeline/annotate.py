@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
-from pipeline.picture import Picture, yuv_to_rgb
+from pipeline.picture import Matrix, Picture, yuv_to_rgb
 from pipeline.types import Detections, Frame
 
 # Bright colours that differ for every kind of colour vision (after Okabe and Ito), as RGB.
@@ -32,7 +34,7 @@ def annotate(frame: Frame, detections: Detections) -> Picture:
     picture = Picture(
         source.y.copy(), source.u.copy(), source.v.copy(), source.full_range, source.matrix
     )
-    colours = [_to_yuv(rgb, picture) for rgb in PALETTE]
+    colours = _palette(picture.full_range, picture.matrix)
     boxes = np.rint(detections.boxes).astype(int).tolist()
     # The best detection is drawn last, so that it lies on top.
     for box, name, label, score in zip(
@@ -46,11 +48,12 @@ def annotate(frame: Frame, detections: Detections) -> Picture:
     return picture
 
 
-def _to_yuv(rgb: tuple[int, int, int], picture: Picture) -> YuvColour:
-    weights, offset = yuv_to_rgb(picture.full_range, picture.matrix)
-    yuv = np.linalg.solve(weights, np.array(rgb, np.float32) - offset)
-    y, u, v = np.clip(np.rint(yuv), 0, 255).astype(int).tolist()
-    return y, u, v
+@lru_cache
+def _palette(full_range: bool, matrix: Matrix) -> list[YuvColour]:
+    """The colours as a picture's matrix and range have them."""
+    weights, offset = yuv_to_rgb(full_range, matrix)
+    yuv = np.linalg.solve(weights, (np.array(PALETTE, np.float32) - offset).T).T
+    return [(y, u, v) for y, u, v in np.clip(np.rint(yuv), 0, 255).astype(int).tolist()]
 
 
 def _draw_object(picture: Picture, box: list[int], text: str, colour: YuvColour) -> None:

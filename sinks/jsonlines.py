@@ -10,6 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Generic, Self, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from pipeline.clock import utc
 from pipeline.errors import ConfigError, SinkError
 from pipeline.events import CameraEvent, Event, ObjectEvent
@@ -93,19 +96,13 @@ def detection_record(result: Result) -> Record:
         "width": width,
         "height": height,
         "objects": [
-            {
-                "label": name,
-                "score": round(score, 4),
-                "box": [round(value, 2) for value in box],
-                "track_id": None if track_ids is None else int(track_ids[i]),
-            }
-            for i, (name, score, box) in enumerate(
-                zip(
-                    detections.names,
-                    detections.scores.tolist(),
-                    detections.boxes.tolist(),
-                    strict=True,
-                )
+            {"label": name, "score": score, "box": box, "track_id": track_id}
+            for name, score, box, track_id in zip(
+                detections.names,
+                _rounded(detections.scores, 4),
+                _rounded(detections.boxes, 2),
+                [None] * len(detections) if track_ids is None else track_ids.tolist(),
+                strict=True,
             )
         ],
     }
@@ -144,6 +141,15 @@ def _object_record(event: ObjectEvent) -> Record:
         "pts_s": _seconds(event.pts_s),
         "wall_time": utc(event.wall_time),
     }
+
+
+def _rounded(values: npt.NDArray[np.float32], decimals: int) -> list[Any]:
+    """Numbers as Python's `round` gives them, for all at once.
+
+    In float64 the products with powers of ten are exact, and so are ties.
+    """
+    rounded: list[Any] = values.astype(np.float64).round(decimals).tolist()
+    return rounded
 
 
 def _seconds(value: float | None) -> float | None:

@@ -26,6 +26,10 @@ MAX_GAP_S = 3600.0
 _NOMINAL_RATE = 25
 """Frames a second that the header states; the real times are on the frames."""
 _KEYFRAME_INTERVAL = 50
+_MIN_THREADS, _MAX_THREADS = 2, 4
+"""Of an encoder. With two the recorder only hands a frame over, so that the recordings of several
+cameras are encoded side by side. x264 on its own takes three for every two cores, up to one for
+every 32 rows, and holds back as many frames of each camera: 100 MB of 1920x1080."""
 _CONTAINER_OPTIONS = {
     # Fragments while it is written, so that a crash leaves a playable file; a plain mp4 once done.
     "movflags": "hybrid_fragmented+frag_keyframe",
@@ -86,7 +90,9 @@ class VideoRecorder:
         if previous is not None:
             previous.close()
         path = self._next_path(self._first_path(frame.source_id))
-        writer = self._writers[frame.source_id] = VideoWriter(path, frame.picture)
+        threads = (os.cpu_count() or 1) // len(self._paths)
+        writer = VideoWriter(path, frame.picture, min(max(threads, _MIN_THREADS), _MAX_THREADS))
+        self._writers[frame.source_id] = writer
         self.files.append(path)
         return writer
 
@@ -131,11 +137,12 @@ class VideoWriter:
     Args:
         path: the file, overwritten.
         like: a picture of the size, range and matrix of those to come.
+        threads: of the encoder.
     Raises:
         ConfigError: the file cannot be created.
     """
 
-    def __init__(self, path: Path, like: Picture) -> None:
+    def __init__(self, path: Path, like: Picture, threads: int = _MIN_THREADS) -> None:
         self.path = path
         self.format = _format(like)
         height, width = (value + value % 2 for value in like.size)  # 4:2:0 video has even sides
@@ -150,8 +157,11 @@ class VideoWriter:
         context.time_base = TIME_BASE
         context.gop_size = _KEYFRAME_INTERVAL
         context.thread_type = "FRAME"  # sliced threads cost quality and speed
+        context.thread_count = threads
         context.colorspace = _COLORSPACES[like.matrix]
         context.color_range = ColorRange.JPEG if like.full_range else ColorRange.MPEG
+        # The encoder copies what it is given, so one frame serves all: its memory is warm.
+        self._video = av.VideoFrame(width, height, "yuv420p")
         self._previous: tuple[float | None, float] | None = None
         self._time_s = 0.0
         self._pts = -1
@@ -164,7 +174,7 @@ class VideoWriter:
         Raises:
             SinkError: the file cannot be written.
         """
-        video = av.VideoFrame(self._stream.width, self._stream.height, "yuv420p")
+        video = self._video
         for target, plane in zip(video.planes, (picture.y, picture.u, picture.v), strict=True):
             _copy_plane(plane, target)
         self._time_s += self._step_s(frame)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.figure import new_figure, save_figure
 from pipeline.training.evaluation import Evaluation
-from pipeline.training.extras import needs_package
 from pipeline.training.history import EpochRecord
 from pipeline.training.voc_ap import VocClass, interpolated_precision
-from pipeline.whole_file import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-_DPI = 120
 _MAX_CLASSES = 20
 _MAX_NAME = 24
 _COLOURS = 10  # in matplotlib's cycle
@@ -38,7 +34,7 @@ def save_precision_recall(path: Path, evaluation: Evaluation) -> None:
         ConfigError: it cannot be written, or matplotlib is not installed.
     """
     classes = {name: one for name, one in evaluation.voc.classes.items() if one.objects > 0}
-    figure, axes = _new_figure()
+    figure, axes = new_figure()
     if len(classes) > 1:
         mean = np.mean([_curve(one) for one in classes.values()], axis=0)
         label = f"{evaluation.voc.ap_area:.3f}  mean of {len(classes)} classes"
@@ -53,7 +49,7 @@ def save_precision_recall(path: Path, evaluation: Evaluation) -> None:
         legend = figure.legend(loc="outside right upper", title="AP (area)", frameon=False)
         for text in legend.get_texts():
             text.set_parse_math(False)  # a class may have a $ in its name
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def save_loss_curve(path: Path, history: Sequence[EpochRecord]) -> None:
@@ -65,7 +61,7 @@ def save_loss_curve(path: Path, history: Sequence[EpochRecord]) -> None:
     Raises:
         ConfigError: it cannot be written, or matplotlib is not installed.
     """
-    figure, axes = _new_figure()
+    figure, axes = new_figure()
     epochs = [record.epoch for record in history]
     for name, colour, losses in (
         ("loss", "black", [record.loss for record in history]),
@@ -80,7 +76,7 @@ def save_loss_curve(path: Path, history: Sequence[EpochRecord]) -> None:
     if any(record.ap is not None for record in history):
         _add_average_precision(axes, [record for record in history if record.ap is not None])
     figure.legend(loc="outside lower center", ncols=5, frameon=False)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _most_objects(classes: Mapping[str, VocClass]) -> list[tuple[str, VocClass]]:
@@ -108,27 +104,3 @@ def _shortened(name: str) -> str:
 
 def _curve(one: VocClass) -> np.typing.NDArray[np.float64]:
     return interpolated_precision(one.recall, one.precision, _RECALL_LEVELS)
-
-
-def _new_figure() -> tuple[Figure, Axes]:
-    with needs_package("matplotlib", "A plot"):
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-    # Not through pyplot, which keeps every figure alive and may look for a display.
-    figure = Figure(figsize=(9, 6), dpi=_DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.grid(alpha=0.3)
-    return figure, axes
-
-
-def _save(figure: Figure, path: Path) -> None:
-    """Write a PNG; it appears whole or not at all.
-
-    Raises:
-        ConfigError: it cannot be written.
-    """
-    png = io.BytesIO()
-    figure.savefig(png, format="png", metadata={"Software": None})
-    write_whole(path, png.getvalue())

@@ -345,3 +345,20 @@ def test_a_killed_process_leaves_a_file_that_plays(tmp_path: Path) -> None:
     assert process.returncode == -9
     assert 100 <= count_by_opencv(path) < 150  # at most a second and what the encoder held
     assert times_s(path)[:3] == pytest.approx([0, 0.04, 0.08])
+
+
+@pytest.mark.parametrize(("recordings", "threads"), [(1, 4), (20, 3), (40, 2)])
+def test_encoders_share_the_cores_within_bounds(
+    record: Any,
+    make_frame: MakeFrame,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recordings: int,
+    threads: int,
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    others = {f"cam{n}": tmp_path / f"{n}.mp4" for n in range(1, recordings)}
+    (path,) = record(
+        [make_frame("cam", n) for n in range(3)], {"cam": tmp_path / "video.mp4", **others}
+    )
+    assert f" threads={threads} ".encode() in path.read_bytes()  # x264 notes its settings

@@ -1,0 +1,1 @@
+"""What a machine makes of its input, and where each millisecond goes."""
