@@ -158,19 +158,22 @@ def _with_interval(ratio: Sequence[float]) -> str:
 def save_plot(path: Path, summary: Mapping[str, Any]) -> None:
     """Draw every ratio with its interval: a row of panels for each of ours."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     ratios = summary["ratios"]
     names = list(next(iter(ratios.values())))
-    figure = Figure(figsize=(10, 1.2 + len(names) * 3.2), layout="constrained")
+    others = max(len(measured) for measured in next(iter(ratios.values())).values())
+    height = 1.4 + len(names) * (0.5 + 0.65 * others)
+    figure = Figure(figsize=(10, height), layout="constrained")
     rows = figure.subplots(len(names), len(_MEASURES), squeeze=False)
     for name, panels in zip(names, rows, strict=True):
         for (measure, title), axes in zip(_MEASURES.items(), panels, strict=True):
             _draw_ratios(axes, {work: ratios[work][name] for work in ratios}, measure)
             axes.set_title(f"{name}: {title}", fontsize=11)
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axes.xaxis.set_minor_formatter(NullFormatter())
-    rows[0][0].legend(loc="lower right", fontsize=9)
+            axes.xaxis.set_major_locator(LogLocator(base=2))
+            axes.xaxis.set_minor_locator(NullLocator())
+    figure.legend(*rows[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     figure.suptitle(
         f"ratios, median of {summary['pairs']} rounds with 95% interval, {summary['cores']} cores"
     )
@@ -202,10 +205,11 @@ def _draw_ratios(axes: Any, by_work: Mapping[str, Mapping[str, Any]], measure: s
                 textcoords="offset points",
                 ha="center",
                 fontsize=8,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
             )
     axes.set_xscale("log")
     axes.axvline(1, color="0.4", linewidth=1)
     axes.set_yticks(range(len(others)), others)
-    axes.set_ylim(len(others) - 0.5, -0.5)
+    axes.set_ylim(len(others) - 0.4, -0.6)
     axes.grid(axis="x", color="0.9")
     axes.set_axisbelow(True)
