@@ -16,8 +16,9 @@ from benchmarks.peer_programs.protocol import Report, Work
 Runs = Mapping[Work, Mapping[str, Sequence[Report]]]
 """Reports by kind of work and program; those of one round are at the same place."""
 
-OURS, PARTS = "watch ", "parts "
+OURS, PARTS = "watch", "parts"
 """How the names of ours begin, and those of its parts measured alone."""
+_OTHER_NETWORK = "ultralytics"
 AGREEMENT = 0.05
 """Programs with the same network should find as many objects, up to this share."""
 _TITLES: Mapping[str, str] = {
@@ -128,10 +129,10 @@ def _table(work: str, programs: Mapping[str, Any], ratios: Mapping[str, Any]) ->
     for ours in ratios:
         table.add_column(f"{ours}: {_MEASURES['speed']}")
         table.add_column(_MEASURES["cpu"])
-    expected = next((p["detections"] for p in programs.values() if p["detections"]), None)
+    expected = next(program["detections"] for program in programs.values())  # ours
     for name, program in programs.items():
         row = [name, f"{program['fps']:.1f}", f"{program['cpu_s'] * 1e3:.1f}"]
-        row.append(_objects(program["detections"], expected))
+        row.append(_objects(program["detections"], None if name == _OTHER_NETWORK else expected))
         for others in ratios.values():
             measures = others.get(name)
             row += ["", ""] if measures is None else map(_with_interval, _both(measures))

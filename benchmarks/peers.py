@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.pairs import run_pairs
 from benchmarks.peer_programs.protocol import Job, Report, Work, Worker
-from benchmarks.peer_report import Runs, print_tables, save_plot, summarise
+from benchmarks.peer_report import OURS, PARTS, Runs, print_tables, save_plot, summarise
 from benchmarks.peer_work import SCORE, make_checkpoint, make_clip
 
 PEERS: Mapping[str, str] = {
@@ -46,6 +46,8 @@ PEERS: Mapping[str, str] = {
     "ffmpeg": "ffmpeg_floor",
 }
 """Files in peer_programs, by the name of the program."""
+
+DEFAULT = "auto/auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,11 @@ def programs(ours: Sequence[str], peers: Sequence[str]) -> list[Program]:
         ours: "engine/precision" of each.
         peers: keys of `PEERS`.
     """
-    pairs = [choice.split("/", 1) for choice in ours]
+    suffixes = {choice: "" if choice == DEFAULT else f" {choice}" for choice in ours}
     return [
-        *(Program(f"watch {e}/{p}", "watch", e, p) for e, p in pairs),
+        *(Program(f"{OURS}{suffixes[one]}", "watch", *one.split("/", 1)) for one in ours),
         *(Program(peer, PEERS[peer]) for peer in peers),
-        *(Program(f"parts {e}/{p}", "our_parts", e, p) for e, p in pairs),
+        *(Program(f"{PARTS}{suffixes[one]}", "our_parts", *one.split("/", 1)) for one in ours),
     ]
 
 
@@ -109,7 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--pairs", type=int, default=15, help="rounds of all programs")
     parser.add_argument("--seconds", type=int, default=10, help="length of the video")
-    parser.add_argument("--ours", nargs="+", default=["auto/auto"], metavar="ENGINE/PRECISION")
+    parser.add_argument("--ours", nargs="+", default=[DEFAULT], metavar="ENGINE/PRECISION")
     parser.add_argument("--programs", nargs="*", choices=list(PEERS), default=list(PEERS))
     parser.add_argument("--work", nargs="+", choices=get_args(Work), default=get_args(Work))
     parser.add_argument("--cores", type=int, help="of this machine's; default: all")

@@ -8,7 +8,7 @@ installed it.
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,11 @@ def prepare(job: Job) -> Program:
     from ultralytics import YOLO
 
     torch.manual_seed(0)
-    return partial(_work, job, YOLO("yolo11n.yaml"))
+    yolo = YOLO("yolo11n.yaml")
+    return partial(_work, job, yolo, _network_input(job, yolo))
 
 
-def _work(job: Job, yolo: Any, work: Work) -> Report:
+def _work(job: Job, yolo: Any, network_input: Any, work: Work) -> Report:
     folder, frames, objects = Path(job.folder), 0, 0
     with Meter() as meter, ExitStack() as entered:
         lines = entered.enter_context(open_lines(folder))
@@ -54,21 +55,32 @@ def _work(job: Job, yolo: Any, work: Work) -> Report:
                 video.write(result.plot())
             frames += 1
             objects += len(found)
-    network_s = _network_s(job, yolo)
+    network_s = _network_s(yolo, network_input)
     return Report(frames, meter.wall_s, meter.cpu_s, objects, {"network": network_s})
 
 
-@torch.inference_mode()
-def _network_s(job: Job, yolo: Any) -> float:
-    """CPU time of the network alone, the very object that `predict` used, on one frame."""
-    network, inputs = yolo.predictor.model, []
-    hook = network.register_forward_pre_hook(lambda _network, given: inputs.append(given))
-    next(iter(yolo.predict(source=job.video, stream=True, device="cpu", verbose=False)))
-    hook.remove()
+def _one_frame(job: Job, yolo: Any) -> None:
+    with closing(yolo.predict(source=job.video, stream=True, device="cpu", verbose=False)) as some:
+        next(some)
+
+
+def _network_input(job: Job, yolo: Any) -> Any:
+    """What `predict` gives its network for a frame."""
+    inputs: list[Any] = []
+    _one_frame(job, yolo)  # makes the predictor
     network = yolo.predictor.model
+    hook = network.register_forward_pre_hook(lambda _network, given: inputs.append(given))
+    _one_frame(job, yolo)
+    hook.remove()
+    return inputs[-1]
+
+
+@torch.inference_mode()
+def _network_s(yolo: Any, given: Any) -> float:
+    """CPU time a frame of the network alone, the very object that `predict` uses."""
     with Meter() as meter:
         for _ in range(_NETWORK_RUNS):
-            network(*inputs[-1])
+            yolo.predictor.model(*given)
     return meter.cpu_s / _NETWORK_RUNS
 
 
