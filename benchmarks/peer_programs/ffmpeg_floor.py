@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 
 from benchmarks.peer_programs.common import ENCODER_OPTIONS, KEYFRAME_INTERVAL
-from benchmarks.peer_programs.protocol import Job, Meter, MissingError, Program, Report, Work, serve
+from benchmarks.peer_programs.protocol import Job, Meter, MissingError, Program, Report, Work
 
 
 def prepare(job: Job) -> Program:
@@ -37,7 +37,3 @@ def _work(job: Job, ffmpeg: str, frames: int, work: Work) -> Report:
             check=True,
         )
     return Report(frames, meter.wall_s, meter.cpu_s)
-
-
-if __name__ == "__main__":
-    serve(prepare)

@@ -30,7 +30,7 @@ from benchmarks.peer_programs.common import (
     torchvision_model,
     video_size,
 )
-from benchmarks.peer_programs.protocol import Job, Meter, Program, Report, Work, serve
+from benchmarks.peer_programs.protocol import Job, Meter, Program, Report, Work
 
 SIZE = 320
 _NMS_IOU = 0.55
@@ -135,7 +135,3 @@ def _found(scores: Any, boxes: Any, threshold: float, size: Sequence[int]) -> li
     height, width = size
     pixels = box[kept] * (width, height, width, height)
     return to_found(label[kept].tolist(), score[kept].tolist(), pixels.tolist())
-
-
-if __name__ == "__main__":
-    serve(prepare)

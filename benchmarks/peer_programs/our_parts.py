@@ -19,7 +19,7 @@ from typing import TypeVar, cast
 import torch
 
 from benchmarks.peer_programs.common import MODEL
-from benchmarks.peer_programs.protocol import Job, Program, Report, Work, serve
+from benchmarks.peer_programs.protocol import Job, Program, Report, Work
 from pipeline.annotate import annotate
 from pipeline.clock import SystemClock
 from pipeline.config import Engine, Precision
@@ -144,7 +144,3 @@ def _inside_detect(frames: Sequence[Frame], model: SSD, score: float) -> dict[st
     find(0)
     spent("post-processing", partial(_each, find, starts))
     return {part: spent_s / len(frames) for part, spent_s in spent.spent_s.items()}
-
-
-if __name__ == "__main__":
-    serve(prepare)

@@ -92,30 +92,6 @@ def _cpu_s() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def serve(prepare: Callable[[Job], Program]) -> None:
-    """Be a program: prepare, then work whenever asked, until there is nobody to ask.
-
-    Args:
-        prepare: loads what the work needs. A package that cannot be imported or a `MissingError`
-            makes the benchmark go on without this program.
-    """
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # whatever else is printed goes to the log
-
-    def answer(message: Mapping[str, Any]) -> None:
-        answers.write(json.dumps(message) + "\n")
-
-    try:
-        program = prepare(Job(**json.loads(sys.argv[1])))
-    except ModuleNotFoundError as error:
-        return answer({"missing": f"{error.name} is not installed"})
-    except MissingError as error:
-        return answer({"missing": str(error)})
-    answer({"missing": None})
-    for request in sys.stdin:
-        answer(asdict(program(json.loads(request))))
-
-
 class Worker:
     """The other side: starts a program and asks it.
 
@@ -135,7 +111,8 @@ class Worker:
                 [
                     sys.executable,
                     "-m",
-                    f"benchmarks.peer_programs.{module}",
+                    "benchmarks.peer_programs.serve",
+                    module,
                     json.dumps(asdict(job)),
                 ],
                 cwd=ROOT,

@@ -19,7 +19,7 @@ from benchmarks.peer_programs.common import (
     torchvision_model,
     write_line,
 )
-from benchmarks.peer_programs.protocol import Job, Meter, Program, Report, Work, serve
+from benchmarks.peer_programs.protocol import Job, Meter, Program, Report, Work
 
 
 def prepare(job: Job) -> Program:
@@ -58,7 +58,3 @@ def _detect(model: Any, bgr: Bgr) -> Any:
     (result,) = model([torch.from_numpy(rgb).permute(2, 0, 1).float() / 255])
     boxes, scores, labels = (result[name].numpy() for name in ("boxes", "scores", "labels"))
     return sv.Detections(xyxy=boxes, confidence=scores, class_id=labels)
-
-
-if __name__ == "__main__":
-    serve(prepare)

@@ -15,7 +15,7 @@ from benchmarks.peer_programs.common import (
     torchvision_model,
     video_size,
 )
-from benchmarks.peer_programs.protocol import Job, Meter, Program, Report, Work, serve
+from benchmarks.peer_programs.protocol import Job, Meter, Program, Report, Work
 
 
 def prepare(job: Job) -> Program:
@@ -36,7 +36,3 @@ def _work(job: Job, model: Any, work: Work) -> Report:
             )
             output.write(bgr, to_found(labels, scores, boxes))
     return Report(output.frames, meter.wall_s, meter.cpu_s, output.detections)
-
-
-if __name__ == "__main__":
-    serve(prepare)

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from benchmarks.peer_programs.common import Found, H264File, open_lines, video_size, write_line
-from benchmarks.peer_programs.protocol import Job, Meter, Program, Report, Work, serve
+from benchmarks.peer_programs.protocol import Job, Meter, Program, Report, Work
 
 _NETWORK_RUNS = 20
 
@@ -82,7 +82,3 @@ def _network_s(yolo: Any, given: Any) -> float:
         for _ in range(_NETWORK_RUNS):
             yolo.predictor.model(*given)
     return meter.cpu_s / _NETWORK_RUNS
-
-
-if __name__ == "__main__":
-    serve(prepare)

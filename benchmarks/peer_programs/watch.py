@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import run
 from benchmarks.peer_programs.common import MODEL
-from benchmarks.peer_programs.protocol import Job, Meter, Program, Report, Work, serve
+from benchmarks.peer_programs.protocol import Job, Meter, Program, Report, Work
 
 
 def prepare(job: Job) -> Program:
@@ -48,7 +48,3 @@ def _work(job: Job, work: Work) -> Report:
     with lines.open() as written:
         detections = sum(len(json.loads(line)["objects"]) for line in written)
     return Report(summary["inferred"], meter.wall_s, meter.cpu_s, detections)
-
-
-if __name__ == "__main__":
-    serve(prepare)
