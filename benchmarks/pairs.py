@@ -1,29 +1,33 @@
-"""Comparing two programs fairly on a machine whose speed drifts: in turn, by ratio."""
+"""Comparing programs fairly on a machine whose speed drifts: in turn, by ratio."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+T = TypeVar("T")
 
-def run_pairs(runs: Mapping[str, Callable[[], float]], pairs: int) -> dict[str, list[float]]:
-    """Warm two programs up, then run them in turn: A B, B A, A B, ...
+
+def run_pairs(runs: Mapping[str, Callable[[], T]], pairs: int) -> dict[str, list[T]]:
+    """Warm programs up, then run them in turn: A B C, C B A, A B C, ...
 
     Args:
-        runs: two programs, by name; each does its work once and returns its measure.
-        pairs: how many of each.
+        runs: two programs or more, by name; each does its work once and returns its measure.
+        pairs: how often each is run.
     Returns:
-        The measures by name, in pairs.
+        The measures by name; those of one round are at the same place.
     """
     for warm_up in runs.values():
         warm_up()
-    measures: dict[str, list[float]] = {name: [] for name in runs}
-    for pair in track(range(pairs), "pairs", console=Console(stderr=True), transient=True):
-        for name in list(runs) if pair % 2 == 0 else list(runs)[::-1]:
-            measures[name].append(runs[name]())
+    measures: dict[str, list[T]] = {name: [] for name in runs}
+    there = list(runs)
+    turns = [name for pair in range(pairs) for name in (there if pair % 2 == 0 else there[::-1])]
+    for name in track(turns, "pairs", console=Console(stderr=True), transient=True):
+        measures[name].append(runs[name]())
     return measures
 
 

@@ -45,7 +45,11 @@ def seeded_model(name: str, num_classes: int = 91, seed: int = 0) -> Any:
 
 @torch.inference_mode()
 def leave_candidates(
-    model: Any, pictures: Sequence[Tensor], candidates: int, threshold: float
+    model: Any,
+    pictures: Sequence[Tensor],
+    candidates: int,
+    threshold: float,
+    spread: float = 1.0,
 ) -> None:
     """Give a seeded model trained-like statistics on some pictures, and set its background's bias.
 
@@ -55,19 +59,21 @@ def leave_candidates(
         candidates: how many pairs of default box and class a picture shall score more than the
             threshold, in the mean.
         threshold: a score, 0..1.
+        spread: standard deviation of the logits. With 1 hardly any score is above 0.05; with 4 the
+            best few of a picture are above 0.5.
     """
     images = model.transform(list(pictures))[0].tensors
     _settle_batch_norm(model, images)
     maps = list(model.backbone(images).values())
     outputs = model.head(maps)
     heads = model.head
-    for head, name in (
-        (heads.classification_head, "cls_logits"),
-        (heads.regression_head, "bbox_regression"),
+    for head, name, deviation in (
+        (heads.classification_head, "cls_logits", spread),
+        (heads.regression_head, "bbox_regression", 1.0),
     ):
         for module in head.module_list:
             last = [part for part in module.modules() if isinstance(part, nn.Conv2d)][-1]
-            last.weight /= outputs[name].std()
+            last.weight *= deviation / outputs[name].std()
     logits = model.head(maps)["cls_logits"]
     bias = background_bias(logits, candidates * len(pictures), threshold)
     columns = logits.shape[-1]
