@@ -59,11 +59,17 @@ def watch(
     engine: Annotated[Engine | None, typer.Option(help="What runs the model.")] = None,
     precision: Annotated[Precision | None, typer.Option(help="What the model computes in.")] = None,
     score: Annotated[float | None, typer.Option(help="Least score of a detection, 0 to 1.")] = None,
+    detect_fps: Annotated[
+        float | None, typer.Option(help="Most frames a second of each source that are inferred.")
+    ] = None,
+    motion: Annotated[
+        bool | None, typer.Option(help="Infer only frames in which something moves.")
+    ] = None,
     record: Annotated[
         Path | None, typer.Option(help="Annotated video: an .mp4 file, or a folder.")
     ] = None,
     detections: Annotated[
-        Path | None, typer.Option(help="JSON lines file, one line a frame.")
+        Path | None, typer.Option(help="JSON lines file, one line an inferred frame.")
     ] = None,
     events: Annotated[Path | None, typer.Option(help="JSON lines file, one line an event.")] = None,
     duration: Annotated[float | None, typer.Option(help="End after so many seconds.")] = None,
@@ -84,6 +90,8 @@ def watch(
         "engine": engine,
         "precision": precision,
         "score": score,
+        "detect_fps": detect_fps,
+        "motion": None if motion is None else {"enabled": motion},
         "record": record,
         "detections": detections,
         "events": events,
@@ -205,7 +213,12 @@ def _build(config: Config, clock: Clock, errors: Console) -> tuple[Pipeline, Out
         clock=clock,
         batch_size=config.batch.size,
         batch_wait_s=config.batch.max_wait_s,
+        batch_per_source=config.batch.per_source,
         lane_capacity=config.batch.lane,
+        attention={
+            source_id: config.attention(item)
+            for source_id, item in zip(source_ids, config.sources, strict=True)
+        },
         max_frames=config.max_frames,
     )
     for sink in outputs.all().values():  # last, as it makes folders
