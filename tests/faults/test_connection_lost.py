@@ -342,7 +342,7 @@ def test_row_19_a_camera_that_crashes_again_and_again_leaves_the_others_alone(
                 run.tells("crashing", "camera_online", times)
                 proxy.rst()
             run.tells("crashing", "camera_offline", 5)
-            run.infers("steady", len(run.results_of("steady")) + FPS)
+            run.infers("steady", len(run.inferred_of("steady")) + FPS)
             assert run.told("steady") == ["camera_online"]
         steady = run.results_of("steady")
         counts = run.pipeline.ledger.counts("steady")
