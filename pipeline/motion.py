@@ -41,7 +41,7 @@ class MotionGate:
         if reference is None or reference.shape != small.shape:
             return False
         changed = cv2.absdiff(small, reference) > self._threshold
-        return int(np.count_nonzero(changed)) < _LEAST_CHANGED
+        return int(np.count_nonzero(changed)) < min(_LEAST_CHANGED, small.size)
 
     def remember(self, picture: Picture) -> None:
         """Compare with this picture from here on: it is inferred."""
