@@ -88,7 +88,7 @@ class Schedule:
         ]:
             if places.total() == self._size:
                 break
-            source, frames = min(candidates, key=lambda candidate: candidate[0].rank(self._turn))
+            source, frames = min(candidates, key=lambda candidate: candidate[0].next_turn)
             self._turn = source.take_turn(self._turn)
             places[source] += 1
             planned += [Planned(source.take(frames)), *source.pass_by(frames)]
@@ -110,16 +110,13 @@ class _Source:
         """A frame is to be inferred: the first that waits."""
         self._inferred_s = 0.0
         """The time of the last frame that was."""
-        self._next_turn = 0.0
-
-    def rank(self, turn: float) -> tuple[float, float]:
-        """Sources of lower rank come first; of equals the one that waits for longer."""
-        return max(self._next_turn, turn), self._next_turn
+        self.next_turn = 0.0
+        """Whose is the lowest comes first."""
 
     def take_turn(self, turn: float) -> float:
         """Take the next turn, which is not before `turn`; returns it."""
-        taken = max(self._next_turn, turn)
-        self._next_turn = taken + 1 / self._priority
+        taken = max(self.next_turn, turn)
+        self.next_turn = taken + 1 / self._priority
         return taken
 
     def take(self, frames: deque[Frame]) -> Frame:

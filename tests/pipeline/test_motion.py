@@ -7,7 +7,7 @@ from pipeline.attention import THRESHOLD
 from pipeline.motion import MotionGate, shrink
 from pipeline.picture import Picture, Plane
 
-SIZES = [(1080, 1920), (720, 1280), (360, 640), (288, 352), (1920, 1080)]
+SIZES = [(1080, 1920), (720, 1280), (360, 640), (288, 352), (144, 176), (1920, 1080)]
 NOISE = 4.0
 
 
