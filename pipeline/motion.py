@@ -16,8 +16,8 @@ COLUMNS = 100
 """Cells in a row, or a few more."""
 _LEAST_CELL = 4
 """Pixels on a side of a cell at least; the mean of fewer is still noisy."""
-_ROWS_READ = 3
-"""Rows of pixels that are read of each cell, about; the others cost time and tell little more."""
+_PIXELS_READ = 36
+"""Of each cell about so many are read, in two rows or more; others would tell little more."""
 _LEAST_CHANGED = 2
 """Cells that must have changed. Whatever is as large as a cell and a half changes two."""
 
@@ -64,7 +64,7 @@ def shrink(luma: Plane) -> Plane:
     """
     height, width = luma.shape
     cell = max(_LEAST_CELL, width // COLUMNS)
-    step = max(1, cell // _ROWS_READ)
+    step = cell // min(cell, max(2, _PIXELS_READ // cell))
     tall = cell - cell % step  # a whole number of the rows read, for which OpenCV is quick
     rows, columns = max(1, height // tall), max(1, width // cell)
     read = luma[: rows * tall : step, : columns * cell]
