@@ -15,6 +15,9 @@ from pipeline.types import Frame
 
 log = logging.getLogger(__name__)
 
+OVERLOAD = 0.8
+"""Load of the detector from which on it is to blame for detections that are missed."""
+
 
 class Batches:
     """Iterates over batches, for one reader, and measures by its pace how busy that is.
@@ -74,9 +77,14 @@ class Batches:
         return self._max_wait_s * max(0.0, 2 * self._load.share - 1)
 
     def _note_misses(self, batch: Sequence[Planned], now_s: float) -> None:
-        """Tell of sources that begin to suffer from overload, and of those that recover."""
+        """Tell of sources that begin to suffer from overload, and of those that recover.
+
+        Frames that come in a burst pass an idle detector by too, which is no overload.
+        """
         inferred = Counter(item.frame.source_id for item in batch if item.passed is None)
-        missed = Counter(item.frame.source_id for item in batch if item.passed == "busy")
+        missed = Counter[str]()
+        if self._load.share >= OVERLOAD:
+            missed.update(item.frame.source_id for item in batch if item.passed == "busy")
         for source_id in inferred.keys() | missed.keys():
             struggle = self._struggles[source_id]
             if struggle.note(inferred[source_id], missed[source_id], now_s):

@@ -92,3 +92,30 @@ def test_overload_and_its_end_are_a_line_each(
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert "cam: overload: only 2" in caplog.records[0].message
     assert (states[0], states[30], states[-1]) == (False, True, False)
+
+
+def test_bursts_at_an_idle_detector_are_no_overload(
+    make_frame: MakeFrame, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Ticking(FakeClock):
+        """Half of the time passes before a batch, half with it."""
+
+        def monotonic(self) -> float:
+            self.advance(0.5)
+            return super().monotonic()
+
+    frames = Channel[Frame]("frames")
+    batches = Batches(frames, Schedule(1), 0.0, Ticking())
+    batches.open("cam", True, Attention())
+    lane = frames.open_lane(8)
+    lane.put(make_frame())
+    passed = 0
+    for number, batch in enumerate(batches):
+        passed += len(batch) - 1
+        for _ in range(4 * (number < 30)):
+            lane.put(make_frame())
+        if number == 30:
+            lane.close()
+    assert passed == 90
+    assert not caplog.records
+    assert not batches.struggles("cam")
