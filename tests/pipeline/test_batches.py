@@ -90,7 +90,7 @@ def test_overload_and_its_end_are_a_line_each(
         for _ in range(4 if number < 30 else 1):
             lane.put(make_frame())
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
-    assert "cam: overload: only 2" in caplog.records[0].message
+    assert "cam: overload: only 34 %" in caplog.records[0].message
     assert (states[0], states[30], states[-1]) == (False, True, False)
 
 
