@@ -29,6 +29,7 @@ from pipeline.interrupts import Interrupts, terminable
 from pipeline.redact import redact
 
 if TYPE_CHECKING:
+    from pipeline.attention import Attention
     from pipeline.bench.tools import Tools
     from pipeline.clock import Clock
     from pipeline.events import Event
@@ -64,11 +65,17 @@ def watch(
     engine: Annotated[Engine | None, typer.Option(help="What runs the model.")] = None,
     precision: Annotated[Precision | None, typer.Option(help="What the model computes in.")] = None,
     score: Annotated[float | None, typer.Option(help="Least score of a detection, 0 to 1.")] = None,
+    detect_fps: Annotated[
+        float | None, typer.Option(help="Most frames a second of each source that are inferred.")
+    ] = None,
+    motion: Annotated[
+        bool | None, typer.Option(help="Infer only frames in which something moves.")
+    ] = None,
     record: Annotated[
         Path | None, typer.Option(help="Annotated video: an .mp4 file, or a folder.")
     ] = None,
     detections: Annotated[
-        Path | None, typer.Option(help="JSON lines file, one line a frame.")
+        Path | None, typer.Option(help="JSON lines file, one line an inferred frame.")
     ] = None,
     events: Annotated[Path | None, typer.Option(help="JSON lines file, one line an event.")] = None,
     duration: Annotated[float | None, typer.Option(help="End after so many seconds.")] = None,
@@ -89,6 +96,8 @@ def watch(
         "engine": engine,
         "precision": precision,
         "score": score,
+        "detect_fps": detect_fps,
+        "motion": None if motion is None else {"enabled": motion},
         "record": record,
         "detections": detections,
         "events": events,
@@ -221,7 +230,11 @@ def _build(config: Config, clock: Clock, errors: Console) -> tuple[Pipeline, Out
     ]
     outputs = open_outputs(source_ids, addresses, config.record, config.detections, config.events)
     detector = _load(config, errors)
-    pipeline = _join(config, sources, detector, outputs.results, clock, outputs.events)
+    attention = {
+        source_id: config.attention(item)
+        for source_id, item in zip(source_ids, config.sources, strict=True)
+    }
+    pipeline = _join(config, sources, detector, outputs.results, clock, outputs.events, attention)
     for sink in outputs.all().values():  # last, as it makes folders
         sink.prepare()
     return pipeline, outputs
@@ -252,6 +265,7 @@ def _join(
     results: Mapping[str, Sink[Result]],
     clock: Clock,
     events: Mapping[str, Sink[Event]] | None = None,
+    attention: Mapping[str, Attention] | None = None,
 ) -> Pipeline:
     """Join sources, detector and sinks as configured."""
     from pipeline.graph import Pipeline
@@ -264,7 +278,9 @@ def _join(
         clock=clock,
         batch_size=config.batch.size,
         batch_wait_s=config.batch.max_wait_s,
+        batch_per_source=config.batch.per_source,
         lane_capacity=config.batch.lane,
+        attention=attention,
         max_frames=config.max_frames,
     )
 

@@ -36,10 +36,10 @@ import run
 from benchmarks.cameras import PROGRESS, person_detector
 from benchmarks.plain_camera import pss_mb
 from pipeline.bench.end_to_end import WARM_UP_S, run_whole
-from pipeline.bench.machine import busy_s, cores
 from pipeline.clock import SystemClock
 from pipeline.config import Config
 from pipeline.fetch import DEMO_CLIP, fetch
+from pipeline.machine import busy_s, cores
 from pipeline.protocols import Detector
 
 MOST_DROPPED = 0.01

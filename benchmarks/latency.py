@@ -67,7 +67,9 @@ class TimedLines:
         return self
 
     def write(self, result: Result, /) -> None:
-        """Write the line, and note the time."""
+        """Write the line of an inferred frame, and note the time."""
+        if not result.inferred:
+            return
         self._lines.write(result)
         written_s = time.monotonic()
         number = read_number(result.frame.picture.y)

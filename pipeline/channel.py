@@ -1,20 +1,21 @@
 """`Channel`: the bounded, closable hand-over point between threads.
 
 Each producer opens a lane of its own and closes it at its end. The reader takes from the lanes in
-turn, so that a fast camera cannot starve a slow one, and sees the end of the stream when the last
-lane is closed and empty. The end is a state of the channel, never an item in it.
+turn, so that a fast one cannot starve a slow one, or chooses among all that waits, and sees the end
+of the stream when the last lane is closed and empty. The end is a state of the channel, never an
+item in it.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Generic, Literal, Self, TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 Overflow = Literal["block", "drop_oldest"]
 DropReason = Literal["overflow", "aborted"]
 
@@ -69,49 +70,56 @@ class Channel(Generic[T]):
             self._changed.notify_all()
 
     def __iter__(self) -> Iterator[T]:
-        """Yield items until the end.
+        """Yield items until the end, one of each lane in turn.
 
         Raises:
             Aborted: the channel was aborted.
         """
-        while (item := self._take()) is not None:
+        while (item := self.take(_first)) is not None:
             yield item
 
-    def batches(self, size: int, max_wait_s: float) -> Iterator[list[T]]:
-        """Yield lists of 1 to `size` items; the first item waits at most `max_wait_s` for others.
+    def take(
+        self,
+        choose: Callable[[Sequence[deque[T]]], R],
+        enough: Callable[[Sequence[deque[T]]], bool] = lambda _items: True,
+        patience_s: float = 0.0,
+    ) -> R | None:
+        """Wait until items are there and let the reader choose among them.
 
+        Both callbacks get the items of every lane that has some, oldest first, and run while no
+        lane can change.
+
+        Args:
+            choose: removes items from the left; what it returns is returned.
+            enough: whether to wait no longer for more items.
+            patience_s: how long to wait for that, once there are any.
+        Returns:
+            What was chosen; None at the end of the stream.
         Raises:
             Aborted: the channel was aborted.
         """
-        for first in self:
-            batch, deadline = [first], time.monotonic() + max_wait_s
-            try:
-                while len(batch) < size and (item := self._take(deadline)) is not None:
-                    batch.append(item)
-            except Aborted:
-                for item in batch:
-                    self._on_drop(item, "aborted")
-                raise
-            yield batch
-
-    def _take(self, deadline: float | None = None) -> T | None:
-        """The next item; None at the end of the stream or past the deadline."""
         with self._changed:
-            timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
+            self._changed.wait_for(self._is_ready)
             self._changed.wait_for(
-                lambda: self._turns or self._aborted or not self._open_lanes, timeout
+                lambda: self._is_over() or enough([lane.items for lane in self._turns]), patience_s
             )
             if self._aborted:
                 raise Aborted(self.name)
             if not self._turns:
-                self._ended = not self._open_lanes
+                self._ended = True
                 return None
-            lane = self._turns.popleft()
-            item = lane.items.popleft()
-            if lane.items:
-                self._turns.append(lane)
+            chosen = choose([lane.items for lane in self._turns])
+            self._turns.rotate(-1)
+            self._turns = deque(lane for lane in self._turns if lane.items)
             self._changed.notify_all()
-            return item
+            return chosen
+
+    def _is_ready(self) -> bool:
+        return bool(self._turns) or self._is_over()
+
+    def _is_over(self) -> bool:
+        """Nothing more will come."""
+        return self._aborted or not self._open_lanes
 
     def _put(self, lane: Lane[T], item: T) -> None:
         with self._changed:
@@ -170,3 +178,8 @@ class Lane(Generic[T]):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _first(items: Sequence[deque[T]]) -> T:
+    """Take from the lane whose turn it is."""
+    return items[0].popleft()

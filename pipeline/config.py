@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
+from pipeline.attention import REFRESH_S, THRESHOLD, Attention, Motion
 from pipeline.errors import ConfigError, UsageError
 from pipeline.plain_yaml import parse_yaml, read_yaml
 from pipeline.redact import redact
@@ -26,11 +27,34 @@ _DURATION_S = between(0.1, 31_536_000)
 _MAX_FRAMES = between(1, 10**12)
 _SHARE = between(0, 1)
 _CLASS_LIMIT = between(1, 1000)
+_DETECT_FPS = between(0.01, 1000)
+_PRIORITY = between(0.1, 100)
+_GREY_LEVELS = between(1, 255)
+_REFRESH_S = between(0.1, 86_400)
 
 Score = Annotated[float, *_SHARE]
 Engine = Literal["auto", "torch", "compiled", "openvino"]
 Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 LogFormat = Literal["text", "json"]
+
+
+class MotionConfig(Settings):
+    """Frames in which nothing moves are not given to the detector."""
+
+    enabled: bool = True
+    threshold: Annotated[float, *_GREY_LEVELS] = THRESHOLD
+    """Grey levels by which a part of the picture must differ from the one last inferred."""
+    refresh_s: Annotated[float, *_REFRESH_S] = REFRESH_S
+    """A frame is inferred at least so often, whatever moves."""
+
+
+def _accept_switch(value: object) -> object:
+    """`motion: true` stands for its settings."""
+    return {"enabled": value} if isinstance(value, bool) else value
+
+
+DetectFps = Annotated[float, *_DETECT_FPS]
+MotionSettings = Annotated[MotionConfig, BeforeValidator(_accept_switch)]
 
 
 class SourceConfig(Settings):
@@ -40,6 +64,12 @@ class SourceConfig(Settings):
     """A URL (rtsp, http, test), a camera of this machine, a video file or a folder of pictures."""
     id: str | None = Field(default=None, max_length=MAX_ID_LENGTH)
     """Its name in results and file names; made from the address if not given."""
+    detect_fps: DetectFps | None = None
+    """Most frames a second that the detector is given; None for what holds for all sources."""
+    motion: MotionSettings | None = None
+    """The same for frames in which nothing moves."""
+    priority: Annotated[float, *_PRIORITY] = 1.0
+    """Its share when the detector cannot keep up, relative to that of others."""
 
     @field_validator("source", mode="before")
     @classmethod
@@ -62,8 +92,10 @@ class BatchConfig(Settings):
     """Most frames in a batch."""
     max_wait_s: Annotated[float, *_WAIT_S] = 0.01
     """How long the first frame of a batch waits for others."""
-    lane: Annotated[int, *_LANE] = 4
+    lane: Annotated[int, *_LANE] = 8
     """Frames of one source that may wait for the detector."""
+    per_source: Annotated[int, *_BATCH_SIZE] | None = None
+    """Most frames of one file or folder in a batch; a live source has one. None for any number."""
 
 
 class NmsConfig(Settings):
@@ -92,6 +124,9 @@ class Config(Settings):
     score: Score = 0.5
     nms: NmsConfig = NmsConfig()
     batch: BatchConfig = BatchConfig()
+    detect_fps: DetectFps | None = None
+    """Most frames a second of each source that the detector is given; None for all."""
+    motion: MotionSettings = MotionConfig(enabled=False)
     record: FilePath | None = None
     detections: FilePath | None = None
     events: FilePath | None = None
@@ -113,6 +148,15 @@ class Config(Settings):
         if not _DEVICE.fullmatch(value):
             raise ValueError("must be auto, cpu, cuda or cuda:N")
         return value
+
+    def attention(self, source: SourceConfig) -> Attention:
+        """What a source asks of the detector."""
+        motion = source.motion or self.motion
+        return Attention(
+            detect_fps=source.detect_fps or self.detect_fps,
+            motion=Motion(motion.threshold, motion.refresh_s) if motion.enabled else None,
+            priority=source.priority,
+        )
 
     def source_ids(self) -> list[str]:
         """A unique id for each source: its own, or a slug of its address.

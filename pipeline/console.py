@@ -64,11 +64,11 @@ def live_table(pipeline: Pipeline, clock: Clock) -> Table:
         table.add_row(
             source_id,
             str(counts.inferred),
-            f"{meter.fps(now_s):.1f}",
+            _rates(meter.fps(now_s), meter.frames_fps(now_s)),
             str(meter.detections),
             _drops(counts.dropped),
             *_latency(meter.latency_s()),
-            _state(watched, counts.inferred, now_s),
+            _state(watched, counts.inferred + counts.passed, now_s, pipeline.struggles(source_id)),
         )
     return table
 
@@ -90,7 +90,7 @@ def summary_table(
         table.add_row(
             source_id,
             str(source["inferred"]),
-            f"{source['fps']:.1f}",
+            _rates(source["fps"], source["frames_fps"]),
             str(source["detections"]),
             _drops(source["dropped"]),
             *_latency(None if latency is None else (latency["p50"], latency["p95"])),
@@ -114,6 +114,12 @@ def _source_table() -> Table:
     return table
 
 
+def _rates(inferred: float, frames: float) -> str:
+    """Frames inferred a second, and those recorded where they are more."""
+    few, all_ = f"{inferred:.1f}", f"{frames:.1f}"
+    return few if few == all_ else f"{few} of {all_}"
+
+
 def _drops(dropped: Mapping[str, int]) -> str:
     return "\n".join(f"{count} {where}" for where, count in sorted(dropped.items())) or "0"
 
@@ -125,13 +131,15 @@ def _latency(latency_s: tuple[float, float] | None) -> tuple[str, str]:
     return f"{median * 1e3:.0f} ms", f"{high * 1e3:.0f} ms"
 
 
-def _state(watched: Watched, done: int, now_s: float) -> RenderableType:
+def _state(watched: Watched, done: int, now_s: float, struggles: bool) -> RenderableType:
     """What a source is doing, and for how long if that is bad."""
     status = watched.status
     if watched.ended:
         failed = watched.failure is not None
         return Text("failed", style="red") if failed else Text("done", style="green")
     if status is not None:
+        if status.state == "online" and struggles:
+            return Text("online, overload", style="yellow")
         if status.state in ("online", "connecting"):
             return Text(status.state, style="green" if status.state == "online" else "yellow")
         seconds = now_s - status.since_s

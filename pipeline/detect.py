@@ -1,4 +1,4 @@
-"""The detect stage: batches of frames in, a result for each frame out."""
+"""The detect stage: batches of planned frames in, a result for each frame out."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pipeline.clock import Clock
 from pipeline.ledger import Ledger
 from pipeline.picture import Picture
 from pipeline.protocols import Detector
+from pipeline.schedule import Planned
 from pipeline.types import Detections, Frame, Result
 
 
 def detect(
-    batches: Iterable[Sequence[Frame]],
+    batches: Iterable[Sequence[Planned]],
     detector: Detector,
     draw: Callable[[Frame, Detections], Picture],
     ledger: Ledger,
@@ -21,23 +22,51 @@ def detect(
     """Run the detector over batches and account for every frame of them.
 
     Args:
-        batches: frames of any sources, 1 or more at a time.
+        batches: frames of any sources, some of which pass the detector by.
         detector: finds the objects.
         draw: makes the annotated picture of a result, when a sink asks for it.
-        ledger: told of each frame inferred, or dropped because the detector failed.
+        ledger: told of each frame inferred, passed by, or dropped because the detector failed.
         clock: for latencies.
     Yields:
-        One `Result` for each frame, in order.
+        One `Result` for each frame, in order; one that passed by has the last detections of its
+        source.
     """
+    last: dict[str, Result] = {}
     for batch in batches:
         started_s = clock.monotonic()
-        try:
-            found = detector.detect(batch)
-        except BaseException:
-            for frame in batch:
-                ledger.dropped(frame.source_id, "detect", "failed")
-            raise
-        for frame in batch:
-            ledger.inferred(frame.source_id)
-        for frame, detections in zip(batch, found, strict=True):
-            yield Result(frame, detections, draw, started_s=started_s)
+        for planned in batch:
+            if planned.passed is not None:
+                ledger.dropped(planned.frame.source_id, "schedule", planned.passed)
+        found = iter(_infer([item.frame for item in batch if not item.passed], detector, ledger))
+        for planned in batch:
+            frame = planned.frame
+            if planned.passed is None:
+                result = Result(frame, next(found), draw, started_s=started_s)
+                last[frame.source_id] = result
+                yield result
+            else:
+                carried = _carried(last.get(frame.source_id), frame)
+                yield Result(frame, carried, draw, inferred=False)
+
+
+def _infer(frames: Sequence[Frame], detector: Detector, ledger: Ledger) -> Sequence[Detections]:
+    if not frames:
+        return []
+    try:
+        found = detector.detect(frames)
+        if len(found) != len(frames):
+            raise ValueError(f"detections for {len(found)} of {len(frames)} frames")
+    except BaseException:
+        for frame in frames:
+            ledger.dropped(frame.source_id, "detect", "failed")
+        raise
+    for frame in frames:
+        ledger.inferred(frame.source_id)
+    return found
+
+
+def _carried(last: Result | None, frame: Frame) -> Detections:
+    """What was last found at the source of a frame, unless its picture was of another size."""
+    if last is None or last.frame.size != frame.size:
+        return Detections.none()
+    return last.detections

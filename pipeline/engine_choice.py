@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ import torch
 from pipeline.config import Engine as AutoEngine
 from pipeline.config import Precision as AutoPrecision
 from pipeline.errors import ConfigError, ModelError
+from pipeline.machine import cpu_name
 from pipeline.ssd.compiled import CompiledNetwork
 from pipeline.ssd.model import SSD
 from pipeline.ssd.networks import (
@@ -278,23 +278,12 @@ def int8_loss_points(cache: Path | None) -> float | None:
 def _machine(device: torch.device) -> dict[str, Any]:
     """What the speed of a network depends on."""
     return {
-        "processor": processor(),
+        "processor": cpu_name(),
         "threads": torch.get_num_threads(),
         "device": "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device),
         "torch": torch.__version__,
         "openvino": _openvino_version(),
     }
-
-
-def processor() -> str:
-    """The processor's name, as far as the system tells it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def _openvino_version() -> str | None:

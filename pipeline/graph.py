@@ -1,7 +1,7 @@
 """`Pipeline`: sources, detector and sinks, joined by channels and run by threads.
 
     source - lane \\
-    source - lane  > frames -> detect -> presence -> fan-out - results -> sink
+    source - lane  > batches -> detect -> presence -> fan-out - results -> sink
     source - lane /                                         \\ events -> event sink
        \\________________ camera online, offline ____________/
 """
@@ -16,6 +16,8 @@ from dataclasses import replace
 from functools import partial
 
 from pipeline.annotate import annotate
+from pipeline.attention import Attention
+from pipeline.batches import Batches
 from pipeline.channel import Channel, DropReason, Lane
 from pipeline.clock import Clock
 from pipeline.detect import detect
@@ -27,13 +29,15 @@ from pipeline.metrics import Meter
 from pipeline.presence import presence
 from pipeline.protocols import Detector, Sink, Source
 from pipeline.runner import Runner, Worker, pump
+from pipeline.schedule import Schedule
 from pipeline.types import Frame, Result, Skipped, Status
 from pipeline.watched import Watched
 
 log = logging.getLogger(__name__)
 
-RESULT_LANE_CAPACITY = 4
-"""Results that wait for one sink before the detector waits for it."""
+RESULT_LANE_CAPACITY = 16
+"""Results that wait for one sink before the detector waits for it. Frames that pass the detector by
+come in bursts."""
 EVENT_LANE_CAPACITY = 256
 """Events that wait for one sink before whoever has another waits for it."""
 
@@ -50,8 +54,10 @@ class Pipeline(Runner):
         event_sinks: the same, for events.
         clock: for latencies.
         batch_size: most frames that the detector is given at once.
-        batch_wait_s: how long a first frame waits for others.
+        batch_wait_s: how long frames wait for others at most.
+        batch_per_source: most frames of one source among them; None for no such bound.
         lane_capacity: frames of one source that wait for the detector.
+        attention: what each source asks of the detector, by id; the usual where none is given.
         max_frames: end each source after so many frames.
         keep_open: go on without sources, for those still to be added, until `stop`.
     """
@@ -67,6 +73,8 @@ class Pipeline(Runner):
         batch_size: int,
         batch_wait_s: float,
         lane_capacity: int,
+        batch_per_source: int | None = None,
+        attention: Mapping[str, Attention] | None = None,
         max_frames: int | None = None,
         keep_open: bool = False,
     ) -> None:
@@ -87,7 +95,9 @@ class Pipeline(Runner):
         self._feed = EventFeed(
             [channel.open_lane(EVENT_LANE_CAPACITY) for channel in events.values()]
         )
-        batches = frames.batches(batch_size, batch_wait_s)
+        self._batches = batches = Batches(
+            frames, Schedule(batch_size, batch_per_source), batch_wait_s, clock
+        )
         detected = presence(detect(batches, detector, annotate, ledger, clock))
         lanes = [channel.open_lane(RESULT_LANE_CAPACITY) for channel in results.values()]
         workers = [Worker("detect", partial(self._detect, detected, lanes))]
@@ -102,13 +112,16 @@ class Pipeline(Runner):
         super().__init__(workers, [frames, *results.values(), *events.values()])
         self._door = frames.open_lane(1)  # keeps the frames flowing between sources
         for source in sources:
-            self.add(source)
+            self.add(source, (attention or {}).get(source.source_id))
         if not keep_open:
             self._door.close()
 
-    def add(self, source: Source) -> None:
+    def add(self, source: Source, attention: Attention | None = None) -> None:
         """Watch one more source.
 
+        Args:
+            source: has a thread of its own.
+            attention: what it asks of the detector; None for the usual.
         Raises:
             ValueError: one of the same id is watched already, or the pipeline has ended.
         """
@@ -122,6 +135,7 @@ class Pipeline(Runner):
             lane = self._frames.open_lane(
                 self._lane_capacity, "drop_oldest" if source.live else "block"
             )
+            self._batches.open(source_id, source.live, attention or Attention())
             meter = known.meter if known is not None else Meter()
             watched = Watched(source, self._max_frames, meter)
             self.add_worker(Worker(f"source {source_id}", partial(self._watch, watched, lane)))
@@ -146,6 +160,10 @@ class Pipeline(Runner):
         watched = self._running_source(source_id)
         watched.again = True
         watched.stop.set()
+
+    def struggles(self, source_id: str) -> bool:
+        """Whether the machine cannot infer as many frames of a source as this asks for."""
+        return self._batches.struggles(source_id)
 
     def stop(self) -> None:
         """Ask the sources to end; what they delivered is still worked off."""
@@ -182,6 +200,7 @@ class Pipeline(Runner):
             watched.failure = error
             log.warning("source ended: %s", error)
         finally:
+            self._batches.close(watched.source.source_id)
             watched.ended = True
 
     def _read(self, watched: Watched, lane: Lane[Frame]) -> None:

@@ -27,6 +27,11 @@ class Counts:
         return sum(self.dropped.values())
 
     @property
+    def passed(self) -> int:
+        """Frames dropped before the detector only, which still reached the outputs."""
+        return sum(n for where, n in self.dropped.items() if where.startswith("schedule/"))
+
+    @property
     def in_flight(self) -> int:
         """Frames captured whose fate is still open; 0 once the pipeline has ended."""
         return self.captured - self.inferred - self.dropped_total

@@ -20,16 +20,23 @@ class Meter:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._latencies_s: deque[float] = deque(maxlen=WINDOW)
-        self._finished_s: deque[float] = deque(maxlen=WINDOW)
+        self._inferred_s: deque[float] = deque(maxlen=WINDOW)
+        self._results_s: deque[float] = deque(maxlen=WINDOW)
         self._stages_s: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=WINDOW))
         self._detections = 0
 
     def record(self, result: Result, finished_s: float) -> None:
-        """Take the result of one frame, ready at `finished_s` on the monotonic clock."""
+        """Take the result of one frame, ready at `finished_s` on the monotonic clock.
+
+        Of one that was not inferred only the rate tells.
+        """
         stages = _stages(result, finished_s)
         with self._lock:
+            self._results_s.append(finished_s)
+            if not result.inferred:
+                return
+            self._inferred_s.append(finished_s)
             self._latencies_s.append(finished_s - result.frame.captured_s)
-            self._finished_s.append(finished_s)
             self._detections += len(result.detections)
             for stage, seconds in stages.items():
                 self._stages_s[stage].append(seconds)
@@ -45,19 +52,14 @@ class Meter:
         return self._detections
 
     def fps(self, now_s: float) -> float:
-        """Results a second, over the window that ends at `now_s`; 0 before the second result."""
+        """Frames inferred a second, over the window that ends at `now_s`; 0 before the second."""
         with self._lock:
-            if len(self._finished_s) < 2:
-                return 0.0
-            count, first_s, last_s = (
-                len(self._finished_s),
-                self._finished_s[0],
-                self._finished_s[-1],
-            )
-        interval_s = (last_s - first_s) / (count - 1)
-        # Silence for longer than usual counts, so that the rate of a dead camera sinks.
-        span_s = max(last_s - first_s, now_s - first_s - interval_s)
-        return (count - 1) / span_s if span_s > 0 else 0.0
+            return _rate(self._inferred_s, now_s)
+
+    def frames_fps(self, now_s: float) -> float:
+        """Frames a second that went on to the outputs, inferred or not, over the same window."""
+        with self._lock:
+            return _rate(self._results_s, now_s)
 
     def latency_s(self) -> tuple[float, float] | None:
         """(median, 95th percentile) from captured frame to result in seconds; None at first."""
@@ -98,3 +100,14 @@ def _median_and_high(times_s: deque[float]) -> tuple[float, float] | None:
         return None
     median, high = np.percentile(list(times_s), (50, 95))
     return float(median), float(high)
+
+
+def _rate(times_s: deque[float], now_s: float) -> float:
+    """Moments a second up to `now_s`."""
+    if len(times_s) < 2:
+        return 0.0
+    count, first_s, last_s = len(times_s), times_s[0], times_s[-1]
+    interval_s = (last_s - first_s) / (count - 1)
+    # Silence for longer than usual counts, so that the rate of a dead camera sinks.
+    span_s = max(last_s - first_s, now_s - first_s - interval_s)
+    return (count - 1) / span_s if span_s > 0 else 0.0

@@ -37,7 +37,8 @@ def presence(
 ) -> Iterator[Result]:
     """Add the events "appeared" and "disappeared" to results.
 
-    An object that is still there when its source ends has not disappeared.
+    An object that is still there when its source ends has not disappeared. Only inferred frames
+    count.
 
     Args:
         results: of any number of sources, each in order.
@@ -48,6 +49,9 @@ def presence(
     """
     states: defaultdict[str, dict[str, _Presence]] = defaultdict(dict)
     for result in results:
+        if not result.inferred:
+            yield result
+            continue
         at_source = states[result.frame.source_id]
         seen = _seen(result)
         for label in seen:

@@ -25,7 +25,7 @@ def summarise(pipeline: Pipeline, seconds: float) -> dict[str, Any]:
         "inferred": total.inferred,
         "dropped": dict(total.dropped),
         "seconds": round(seconds, 3),
-        "fps": round(total.inferred / seconds, 2) if seconds > 0 else 0.0,
+        "fps": _fps(total.inferred, seconds),
     }
 
 
@@ -39,7 +39,9 @@ def _summarise_source(pipeline: Pipeline, source_id: str, seconds: float) -> dic
         "inferred": counts.inferred,
         "dropped": dict(counts.dropped),
         "detections": meter.detections,
-        "fps": round(counts.inferred / seconds, 2) if seconds > 0 else 0.0,
+        "fps": _fps(counts.inferred, seconds),
+        "frames_fps": _fps(counts.inferred + counts.passed, seconds),
+        "overload": pipeline.struggles(source_id),
         "latency_s": None if latency is None else _rounded(latency),
         "stages_s": {name: _rounded(times) for name, times in meter.stages_s().items()},
         "status": None
@@ -52,6 +54,10 @@ def _summarise_source(pipeline: Pipeline, source_id: str, seconds: float) -> dic
         },
         "error": None if watched.failure is None else str(watched.failure),
     }
+
+
+def _fps(frames: int, seconds: float) -> float:
+    return round(frames / seconds, 2) if seconds > 0 else 0.0
 
 
 def _rounded(times_s: tuple[float, float]) -> dict[str, float]:

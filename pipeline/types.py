@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -105,6 +105,12 @@ class Detections:
         if (self.scores[1:] > self.scores[:-1]).any():
             raise ValueError("scores must descend")
 
+    @classmethod
+    def none(cls) -> Self:
+        """No objects."""
+        boxes, scores = np.empty((0, 4), np.float32), np.empty(0, np.float32)
+        return cls(boxes, scores, np.empty(0, np.int64), ())
+
     def __len__(self) -> int:
         return len(self.scores)
 
@@ -125,6 +131,8 @@ class Result:
     events: Sequence[Event] = ()
     started_s: float | None = None
     """Monotonic clock when the detector was given the frame; None when nobody looked."""
+    inferred: bool = True
+    """Whether the detections are of this very frame; else they are the last ones of its source."""
     _drawn: list[Picture] = field(default_factory=list, repr=False, compare=False)
     _drawing: Lock = field(default_factory=Lock, repr=False, compare=False)
 

@@ -24,14 +24,14 @@ T = TypeVar("T")
 
 
 class JsonLines(Generic[T]):
-    """Writes a record of each result or event to a file, which is overwritten.
+    """Writes records of results or events to a file, which is overwritten.
 
     Args:
         path: the file; its folder is created.
-        record: what is written of one.
+        record: what is written of one; None for nothing.
     """
 
-    def __init__(self, path: Path, record: Callable[[T], Record]) -> None:
+    def __init__(self, path: Path, record: Callable[[T], Record | None]) -> None:
         self._path = path
         self._record = record
         self._file: IO[bytes] | None = None
@@ -63,6 +63,8 @@ class JsonLines(Generic[T]):
         """
         assert self._file is not None, "enter the sink first"
         record = self._record(item)
+        if record is None:
+            return
         line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
         try:
             written = self._file.write(line)
@@ -81,8 +83,10 @@ class JsonLines(Generic[T]):
             self._file.close()
 
 
-def detection_record(result: Result) -> Record:
-    """The frame with all its objects; boxes in pixels, xyxy."""
+def detection_record(result: Result) -> Record | None:
+    """The frame with all its objects; boxes in pixels, xyxy. None if it was not inferred."""
+    if not result.inferred:
+        return None
     frame, detections = result.frame, result.detections
     height, width = frame.size
     track_ids = detections.track_ids

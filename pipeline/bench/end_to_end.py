@@ -14,13 +14,13 @@ from typing import Self
 import numpy as np
 
 from pipeline.bench.cost import cpu_s
-from pipeline.bench.machine import busy_s
 from pipeline.bench.tools import Progress, Tools
 from pipeline.clock import Clock
 from pipeline.config import Config
 from pipeline.errors import SourceError
 from pipeline.graph import Pipeline
 from pipeline.ledger import Counts
+from pipeline.machine import busy_s
 from pipeline.protocols import Detector, Sink, Source
 from pipeline.types import Result
 

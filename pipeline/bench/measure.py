@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.bench.end_to_end import run_whole
-from pipeline.bench.machine import cores, describe_machine
 from pipeline.bench.report import Report, make_report
 from pipeline.bench.stages import stage_costs
 from pipeline.bench.tools import Progress, Tools
 from pipeline.clock import Clock, SystemClock
 from pipeline.config import Config
 from pipeline.errors import UsageError
+from pipeline.machine import cores, describe_machine
 from pipeline.protocols import Source
 from pipeline.redact import redact
 from pipeline.ssd.device import find_device

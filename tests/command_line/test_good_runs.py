@@ -120,6 +120,32 @@ def test_the_settings_may_come_from_a_file_and_the_environment(
 
 
 @pytest.mark.usefixtures("finder")
+def test_what_is_not_asked_for_is_recorded_but_not_inferred(
+    watchline: Watchline, make_video: MakeVideo, tmp_path: Path
+) -> None:
+    video, still = make_video("a.mp4", frames=20, fps=10), tmp_path / "still"
+    still.mkdir()
+    for number in range(4):
+        make_video(f"still/{number}.png", frames=1, codec="png", pix_fmt="rgb24")
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        f"sources: [{{source: {video}, id: film, motion: false}}, {{source: {still}, id: still}}]"
+    )
+    out, detections = tmp_path / "out", tmp_path / "d.jsonl"
+    outcome = watchline(
+        *("watch", "--config", config, "--detect-fps", 2, "--motion", "--quiet"),
+        *("--record", out, "--detections", detections),
+    )
+    film, stills = (outcome.summary["sources"][name] for name in ("film", "still"))
+    assert (film["inferred"], film["dropped"]) == (4, {"schedule/rate": 16})
+    assert (stills["inferred"], stills["dropped"]) == (1, {"schedule/still": 3})
+    assert count_frames(out / "film.mp4") == 20
+    assert count_frames(out / "still.mp4") == 4
+    assert len(read_lines(detections)) == 5
+    assert film["frames_fps"] > film["fps"]
+
+
+@pytest.mark.usefixtures("finder")
 def test_the_log_may_be_json(watchline: Watchline, make_video: MakeVideo, tmp_path: Path) -> None:
     make_video("pictures.png", frames=1, codec="png", pix_fmt="rgb24")
     (tmp_path / "broken.jpg").write_bytes(b"broken")

@@ -54,7 +54,8 @@ def running(make_detections: MakeDetections) -> Running:
         for source_id in addresses:
             counts = pipeline.ledger.counts(source_id)
             assert counts.captured == counts.inferred + sum(counts.dropped.values())
-            assert counts.inferred == len(run.results_of(source_id))
+            assert counts.inferred == len(run.inferred_of(source_id))
+            assert counts.inferred + counts.passed == len(run.results_of(source_id))
 
     return running
 

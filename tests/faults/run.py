@@ -24,9 +24,13 @@ class Run:
         """What came of one source so far."""
         return [result for result in self.results.items[:] if result.frame.source_id == source_id]
 
+    def inferred_of(self, source_id: str) -> list[Result]:
+        """Those of them that went through the detector."""
+        return [result for result in self.results_of(source_id) if result.inferred]
+
     def infers(self, source_id: str, count: int) -> None:
         """Wait until so many frames of a source in all have gone through the detector."""
-        assert self.results.wait_for(lambda: len(self.results_of(source_id)) >= count)
+        assert self.results.wait_for(lambda: len(self.inferred_of(source_id)) >= count)
 
     def told(self, source_id: str) -> list[str]:
         """What was told of the coming and going of a source so far."""

@@ -83,6 +83,14 @@ def running(make_detections: MakeDetections):
     return running
 
 
+def show_in_turn(camera: Camera, results: Collector, count: int) -> None:
+    """Show frames each of which is inferred, as the one before it is done with."""
+    before = len(results.items)
+    for number in range(count):
+        camera.shows()
+        assert results.wait_for(lambda n=number: len(results.items) == before + n + 1)
+
+
 def told(events: list[Event]) -> list[tuple[str, str, str]]:
     return [(e.source_id, e.kind, e.reason) for e in events if isinstance(e, CameraEvent)]
 
@@ -121,9 +129,9 @@ def test_the_first_picture_has_no_outage_before_it(running, make_frame: MakeFram
 
 def test_events_of_cameras_and_of_objects_share_their_numbers(running, make_frame) -> None:
     camera = Camera(make_frame)
-    with running(camera) as (_, _, events):
+    with running(camera) as (_, results, events):
         camera.says("online")
-        camera.shows(3)
+        show_in_turn(camera, results, 3)
         assert events.wait_for(lambda: len(events.items) == 2)
         assert [(event.kind, event.seq) for event in events.items] == [
             ("camera_online", 1),
@@ -178,7 +186,7 @@ def test_a_camera_can_be_added_while_others_run(running, make_frame: MakeFrame) 
         first.shows(2)
         assert results.wait_for(lambda: len(results.items) == 2)
         pipeline.add(second)
-        second.shows(2)
+        show_in_turn(second, results, 2)
         first.shows(1)
         assert results.wait_for(lambda: len(results.items) == 5)
         assert pipeline.ledger.counts("second").inferred == 2

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import queue
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -124,19 +126,22 @@ def test_abort_ends_a_waiting_reader_and_a_waiting_writer(
     assert sorted(ended) == ["reader", "writer"]
 
 
-def test_abort_accounts_for_what_was_inside_in_hand_and_put_later(
+def first_of_each(waiting: Sequence[deque[Any]]) -> list[Any]:
+    return [items.popleft() for items in waiting]
+
+
+def test_abort_accounts_for_what_was_waited_for_and_what_is_put_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     dropped: list[tuple[int, str]] = []
     channel: Channel[int] = Channel("c", lambda item, reason: dropped.append((item, reason)))
     lane = channel.open_lane(4)
     lane.put(1)
-    batches = channel.batches(size=4, max_wait_s=60)
     waits, failed = waiting(channel, monkeypatch), threading.Event()
 
-    def read() -> None:  # takes 1 and waits for more to fill its batch
+    def read() -> None:  # sees 1 and waits for more
         with pytest.raises(Aborted):
-            next(batches)
+            channel.take(first_of_each, lambda _: False, patience_s=60)
         failed.set()
 
     thread = in_thread(read)
@@ -149,17 +154,46 @@ def test_abort_accounts_for_what_was_inside_in_hand_and_put_later(
     assert sorted(dropped) == [(1, "aborted"), (2, "aborted")]
 
 
-def test_a_batch_is_full_or_flushed_by_the_wait_or_by_the_end() -> None:
+def test_the_reader_chooses_among_the_lanes_that_hold_something() -> None:
+    channel: Channel[str] = Channel("c")
+    with channel.open_lane(3) as first, channel.open_lane(3), channel.open_lane(3) as third:
+        for item in ("a", "b"):
+            first.put(item)
+        third.put("c")
+        assert channel.take(lambda waiting: [list(items) for items in waiting]) == [
+            ["a", "b"],
+            ["c"],
+        ]
+        assert channel.take(first_of_each) is not None
+    assert list(channel) == ["b"], "what is not taken stays"
+    assert channel.take(first_of_each) is None
+
+
+def test_the_reader_waits_for_enough_but_not_past_its_patience_or_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     channel: Channel[int] = Channel("c")
-    lane = channel.open_lane(10)
-    for item in range(5):
-        lane.put(item)
-    batches = channel.batches(size=3, max_wait_s=0.01)
-    assert next(batches) == [0, 1, 2]
-    assert next(batches) == [3, 4]  # the lane is still open: the wait ended this one
-    lane.put(5)
+    lane = channel.open_lane(4)
+    waits, got = waiting(channel, monkeypatch), queue.Queue[Any]()
+
+    def take(patience_s: float) -> None:
+        got.put(channel.take(lambda w: list(w[0]), lambda w: len(w[0]) == 2, patience_s))
+
+    lane.put(1)
+    take(0.0)
+    assert got.get() == [1]
+    thread = in_thread(lambda: take(60))
+    assert waits.wait(30)
+    lane.put(2)
+    thread.join(30)
+    assert got.get(timeout=30) == [1, 2]
+    channel.take(lambda w: w[0].popleft())
+    waits.clear()
+    thread = in_thread(lambda: take(60))
+    assert waits.wait(30)
     lane.close()
-    assert list(batches) == [[5]]
+    thread.join(30)
+    assert got.get(timeout=30) == [2]
 
 
 def test_wrong_use_is_named() -> None:
@@ -170,6 +204,11 @@ def test_wrong_use_is_named() -> None:
     lane.close()
     with pytest.raises(ValueError, match=r"frames.*closed lane"):
         lane.put(1)
+
+
+def take_some(waiting: Sequence[deque[Any]], size: int) -> list[Any]:
+    """At most so many items of each lane, in order."""
+    return [items.popleft() for items in waiting for _ in range(min(size, len(items)))]
 
 
 @given(
@@ -187,7 +226,9 @@ def test_nothing_is_lost_or_reordered_within_a_lane(lanes: list[list[int]], size
                 lane.put((number, item))
 
     threads = [in_thread(lambda number=number: fill(number)) for number in range(len(lanes))]
-    got = [item for batch in channel.batches(size, 0.001) for item in batch]
+    got: list[tuple[int, int]] = []
+    while (batch := channel.take(lambda waiting: take_some(waiting, size))) is not None:
+        got += batch
     for thread in threads:
         thread.join(5)
     for number, items in enumerate(lanes):

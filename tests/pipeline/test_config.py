@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.attention import Attention, Motion
 from pipeline.config import Config, load_config, slug
 from pipeline.errors import ConfigError, UsageError
 from pipeline.plain_yaml import MAX_FILE_BYTES
@@ -83,15 +84,17 @@ def test_every_documented_setting_is_read(load) -> None:
         """
         sources:
           - front.mp4
-          - {source: pictures, id: slides}
+          - {source: pictures, id: slides, detect_fps: 1, motion: false, priority: 2}
         model: person
         weights: person.safetensors
         device: cuda:1
         engine: torch
         precision: bf16
         score: 0.25
+        detect_fps: 12.5
+        motion: {threshold: 6, refresh_s: 30}
         nms: {iou: 0.4, class_agnostic: true, class_limit: 5}
-        batch: {size: 8, max_wait_s: 0.02, lane: 2}
+        batch: {size: 8, max_wait_s: 0.02, lane: 2, per_source: 3}
         record: out
         detections: d.jsonl
         events: e.jsonl
@@ -102,6 +105,31 @@ def test_every_documented_setting_is_read(load) -> None:
         """
     )
     assert set(config.model_dump(exclude_defaults=True)) == set(Config.model_fields) - {"model"}
+
+
+def test_a_source_asks_for_what_all_do_unless_it_says_otherwise(load) -> None:
+    config = load(
+        """
+        sources:
+          - a.mp4
+          - {source: b.mp4, detect_fps: 2, motion: false, priority: 3}
+          - {source: c.mp4, motion: {threshold: 5}}
+        detect_fps: 10
+        motion: {refresh_s: 60}
+        """
+    )
+    assert [config.attention(source) for source in config.sources] == [
+        Attention(10, Motion(refresh_s=60)),
+        Attention(2, None, 3),
+        Attention(10, Motion(threshold=5)),
+    ]
+    assert load("sources: [a.mp4]").attention(config.sources[0]) == Attention()
+
+
+def test_a_flag_switches_motion_and_keeps_its_settings(load) -> None:
+    on = load("motion: {refresh_s: 60, enabled: false}", motion={"enabled": True}).motion
+    assert (on.enabled, on.refresh_s) == (True, 60)
+    assert not load("motion: true", motion={"enabled": False}).motion.enabled
 
 
 @pytest.mark.parametrize("name", ["2026-01-31", "on the porch", "0x7f.mp4"])
@@ -137,12 +165,23 @@ def test_a_tilde_is_the_home_folder_and_names_need_not_be_utf8(
     [
         ("scor: 0.5", "unknown key 'scor'; did you mean 'score'?"),
         ("batch: {sizes: 3}", "unknown key 'batch.sizes'; did you mean 'size'?"),
-        ("batch: {zzz: 3}", "unknown key 'batch.zzz'; known are: lane, max_wait_s, size"),
+        (
+            "batch: {zzz: 3}",
+            "unknown key 'batch.zzz'; known are: lane, max_wait_s, per_source, size",
+        ),
         (
             "sources: [a.mp4, {source: b.mp4, idd: x}]",
             "unknown key 'sources.1.idd'; did you mean 'id'?",
         ),
-        ("batch: {1: 2}", "unknown key 'batch.1'; known are: lane, max_wait_s, size"),
+        (
+            "motion: {size: 3}",
+            "unknown key 'motion.size'; known are: enabled, refresh_s, threshold",
+        ),
+        (
+            "sources: [{source: a, motion: {refresh: 1}}]",
+            "unknown key 'sources.0.motion.refresh'; did you mean 'refresh_s'?",
+        ),
+        ("batch: {1: 2}", "unknown key 'batch.1'; known are: lane, max_wait_s, per_source, size"),
         ("nms: {iuo: 1}", "unknown key 'nms.iuo'; did you mean 'iou'?"),
     ],
 )
@@ -162,6 +201,19 @@ def test_an_unknown_key_is_named_with_its_path_and_a_hint(
         ("batch: {size: 0}", "batch.size: must be between 1 and 256, got 0"),
         ("batch: {size: 1.5}", "batch.size: input should be a valid integer, got 1.5"),
         ("batch: {max_wait_s: 11}", "batch.max_wait_s: must be between 0 and 10, got 11"),
+        ("batch: {per_source: 0}", "batch.per_source: must be between 1 and 256, got 0"),
+        ("detect_fps: 0", "detect_fps: must be between 0.01 and 1000, got 0"),
+        ("motion: {threshold: 0}", "motion.threshold: must be between 1 and 255, got 0"),
+        ("motion: {refresh_s: 0}", "motion.refresh_s: must be between 0.1 and 86400, got 0"),
+        ("motion: 5", "motion: must hold 'key: value' lines, got 5"),
+        (
+            "sources: [{source: a, priority: 0}]",
+            "sources.0.priority: must be between 0.1 and 100, got 0",
+        ),
+        (
+            "sources: [{source: a, motion: {refresh_s: 0}}]",
+            "sources.0.motion.refresh_s: must be between 0.1 and 86400, got 0",
+        ),
         ("batch: {lane: 1025}", "batch.lane: must be between 1 and 1024, got 1025"),
         ("duration: 0", "duration: must be between 0.1 and 31536000, got 0"),
         ("max_frames: yes", "max_frames: input should be a valid integer, got True"),

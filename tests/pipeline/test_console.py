@@ -14,8 +14,8 @@ from pipeline.console import download_bar, live_table, models_table, summary_tab
 from pipeline.errors import SourceError
 from pipeline.graph import Pipeline
 from pipeline.summary import summarise
-from pipeline.types import Result
-from tests.clock import FakeClock
+from pipeline.types import Result, Status
+from tests.clock import NOON, FakeClock
 from tests.kinds import MakeDetections, MakeFrame
 
 CLOCK = FakeClock(1.2)
@@ -95,6 +95,38 @@ def test_the_summary_accounts_for_every_frame(pipeline: Pipeline) -> None:
     assert row(text, "back") == ["back", "0", "0.0", "0", "0", "-", "-"]
     last = text.splitlines()[-1]
     assert last == "11 frames captured = 10 inferred + 1 dropped, in 4.0 s (2.5 fps)"
+
+
+def test_both_rates_are_shown_where_frames_pass_the_detector_by(
+    pipeline: Pipeline, make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    for index in range(20):
+        pipeline.ledger.captured("back")
+        at_s = index / 20
+        frame = make_frame("back", index, captured_s=at_s)
+        inferred = index % 4 == 0
+        if inferred:
+            pipeline.ledger.inferred("back")
+        else:
+            pipeline.ledger.dropped("back", "schedule", "rate")
+        drawn = Result(frame, make_detections(), lambda f, _: f.picture, inferred=inferred)
+        pipeline.watched["back"].meter.record(drawn, at_s)
+    live = row(rendered(live_table(pipeline, FakeClock(1.0))), "back")
+    assert live[1:5] == ["5", "5.0 of 20.0", "0", "15 schedule/rate"]
+    summary = summarise(pipeline, 2.0)
+    source = summary["sources"]["back"]
+    assert (source["fps"], source["frames_fps"], source["overload"]) == (2.5, 10.0, False)
+    assert row(rendered(summary_table(summary, {})), "back")[2] == "2.5 of 10.0"
+
+
+def test_a_camera_that_suffers_from_overload_says_so(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.watched["back"].status = Status("online", "", 0.0, NOON)
+    assert row(rendered(live_table(pipeline, CLOCK)), "back")[-1] == "online"
+    monkeypatch.setattr(pipeline, "struggles", lambda source_id: source_id == "back")
+    assert row(rendered(live_table(pipeline, CLOCK)), "back")[-1] == "online, overload"
+    assert summarise(pipeline, 1.0)["sources"]["back"]["overload"]
 
 
 def test_the_summary_names_every_file_on_a_line_of_its_own(pipeline: Pipeline) -> None:

@@ -151,7 +151,7 @@ def test_bf16_is_a_candidate_where_the_cpu_computes_in_it(
 def test_another_machine_is_measured_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     remember(tmp_path, CPU, Measured({TORCH: 0.03}))
     assert recall(tmp_path, CPU).seconds == {TORCH: 0.03}
-    monkeypatch.setattr(engine_choice, "processor", lambda: "another")
+    monkeypatch.setattr(engine_choice, "cpu_name", lambda: "another")
     assert recall(tmp_path, CPU).seconds == {}
 
 

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import pytest
 
+from pipeline.attention import Attention, Motion
 from pipeline.clock import SystemClock
 from pipeline.errors import PipelineError, SinkError, SourceError
 from pipeline.graph import Pipeline
+from pipeline.ledger import Counts
 from pipeline.types import Frame, Result
 from tests.kinds import MakeDetections, MakeFrame
 from tests.pipeline.doubles import Collector, Finder
@@ -129,7 +132,7 @@ def test_frames_of_several_sources_share_batches(build, make_frame: MakeFrame, m
     assert max(map(len, finder.batches)) <= 4
 
 
-def test_a_live_source_drops_its_oldest_frames_and_each_is_counted(
+def test_frames_that_find_no_room_at_all_are_dropped_and_counted(
     build, make_frame: MakeFrame, make_detections
 ) -> None:
     delivered, slow = threading.Event(), Notebook()
@@ -140,8 +143,78 @@ def test_a_live_source_drops_its_oldest_frames_and_each_is_counted(
     run(pipeline)
     counts = pipeline.ledger.counts("cam")
     assert counts.captured == 50
-    assert counts.dropped["queue/overflow"] == 50 - counts.inferred > 0
+    assert counts.dropped["queue/overflow"] == 50 - counts.inferred - counts.passed > 0
+    assert len(slow.results) == counts.inferred + counts.passed
     assert slow.indices("cam")[-1] == 49, "the newest frame must survive"
+    assert slow.results[-1].inferred
+
+
+def test_overload_costs_detections_but_no_recorded_frame(
+    build, make_frame: MakeFrame, make_detections
+) -> None:
+    # Each camera shows two frames for each batch of the detector, which has one place.
+    rounds, names = 60, ("a", "b", "c")
+    turn = threading.Barrier(len(names) + 1)
+    ended = threading.Event()
+
+    def deliver(index: int) -> None:
+        if index % 2 == 0:
+            turn.wait(END_S)
+
+    def infer() -> None:
+        if not ended.is_set():
+            turn.wait(END_S)
+            ended_rounds.append(1)
+            if len(ended_rounds) == rounds:
+                ended.set()
+
+    ended_rounds: list[int] = []
+    cameras = [
+        Camera(make_frame, name, 2 * rounds, live=True, before_each=deliver) for name in names
+    ]
+    recording = Notebook()
+    finder = Finder(make_detections, before=infer)
+    attention = {"a": Attention(priority=2)}
+    settings = {"batch_size": 1, "lane_capacity": 2 * rounds, "attention": attention}
+    pipeline = build(cameras, {"record": recording}, finder, **settings)
+    first = Camera(make_frame, "first", 1)
+    pipeline.add(first)
+    run(pipeline)
+    for name in names:
+        counts = pipeline.ledger.counts(name)
+        assert recording.indices(name) == list(range(2 * rounds)), "every frame is recorded"
+        assert counts.dropped == {"schedule/busy": 2 * rounds - counts.inferred}
+    inferred = [batch[0] for batch in finder.batches[:rounds]]
+    assert inferred.count("a") == pytest.approx(rounds / 2, abs=4)
+    assert inferred.count("b") == pytest.approx(rounds / 4, abs=4)
+    assert inferred.count("c") == pytest.approx(rounds / 4, abs=4)
+    assert balanced(pipeline)
+
+
+def test_each_source_gets_the_attention_it_asks_for(build, make_frame: MakeFrame) -> None:
+    class Film(Camera):
+        """Ten frames a second."""
+
+        def read(self, stop: threading.Event) -> Generator[Frame, None, None]:
+            for frame in super().read(stop):
+                yield replace(frame, pts_s=frame.index / 10)
+
+    recording, events = Notebook(), Collector()
+    sources = [
+        Film(make_frame, "all", 40),
+        Film(make_frame, "few", 40),
+        Film(make_frame, "still", 40),
+    ]
+    attention = {"few": Attention(detect_fps=2), "still": Attention(motion=Motion(refresh_s=1.0))}
+    pipeline = build(sources, {"s": recording}, events={"e": events}, attention=attention)
+    run(pipeline)
+    counts = {source.source_id: pipeline.ledger.counts(source.source_id) for source in sources}
+    assert counts["all"] == Counts(40, 40, {})
+    assert counts["few"] == Counts(40, 8, {"schedule/rate": 32})
+    assert counts["still"] == Counts(40, 4, {"schedule/still": 36})
+    assert all(recording.indices(name) == list(range(40)) for name in counts)
+    appeared = {event.source_id: event.index for event in events.items}
+    assert appeared == {"all": 2, "few": 10, "still": 20}, "only inferred frames tell of objects"
 
 
 def test_the_fault_of_one_source_leaves_the_others_alone(build, make_frame: MakeFrame) -> None:

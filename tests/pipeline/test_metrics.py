@@ -9,9 +9,10 @@ from tests.kinds import MakeDetections, MakeFrame
 
 @pytest.fixture
 def result(make_frame: MakeFrame, make_detections: MakeDetections):
-    def make(captured_s: float, objects: int = 0) -> Result:
+    def make(captured_s: float, objects: int = 0, inferred: bool = True) -> Result:
         detections = make_detections(*[(0, 0, 1, 1, 0.5)] * objects)
-        return Result(make_frame(captured_s=captured_s), detections, lambda f, _: f.picture)
+        frame = make_frame(captured_s=captured_s)
+        return Result(frame, detections, lambda f, _: f.picture, inferred=inferred)
 
     return make
 
@@ -40,3 +41,12 @@ def test_old_frames_leave_the_window(result) -> None:
         meter.record(result(200.0 + number), 201.0 + number)
     assert meter.latency_s() == pytest.approx((1.0, 1.0))
     assert meter.fps(201.0 + WINDOW) == pytest.approx(1.0)
+
+
+def test_frames_that_pass_the_detector_by_count_only_as_frames(result) -> None:
+    meter = Meter()
+    for number in range(21):
+        meter.record(result(number * 0.1, 3, inferred=number % 4 == 0), number * 0.1 + 0.2)
+    assert meter.fps(2.2) == pytest.approx(2.5)
+    assert meter.frames_fps(2.2) == pytest.approx(10)
+    assert meter.detections == 18

@@ -90,3 +90,16 @@ def test_how_sources_are_interleaved_does_not_matter(watch) -> None:
     alone = watch(a="pp..cc...pp") + watch(b="..ppp....")
     together = watch(a="pp..cc...pp", b="..ppp....")
     assert sorted(kinds(alone)) == sorted(kinds(together))
+
+
+def test_frames_that_were_not_inferred_do_not_count(
+    make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    found = make_detections((0, 0, 9, 9, 0.9))
+    results = [
+        Result(make_frame("cam", index), found, lambda f, _: f.picture, inferred=index % 3 == 0)
+        for index in range(9)
+    ]
+    watched = list(presence(results, appear_frames=3))
+    assert [r.frame.index for r in watched] == list(range(9)), "they go on all the same"
+    assert [(event.index, event.since_index) for r in watched for event in r.events] == [(6, 0)]

@@ -32,7 +32,7 @@ def result(frame: Frame, detections: Detections) -> Result:
     return Result(frame, detections, lambda frame, _: frame.picture)
 
 
-def written(path: Path, record: Callable[[T], Record], *items: T) -> list[str]:
+def written(path: Path, record: Callable[[T], Record | None], *items: T) -> list[str]:
     with JsonLines(path, record) as sink:
         for item in items:
             sink.write(item)
@@ -59,6 +59,15 @@ def test_the_senders_clock_is_written_where_it_is_known(
     frame = replace(make_frame(), sender_time=NOON - timedelta(milliseconds=80))
     (line,) = written(tmp_path / "a.jsonl", detection_record, result(frame, make_detections()))
     assert json.loads(line)["sender_time"] == "2026-01-01T09:59:59.920Z"
+
+
+def test_there_is_no_line_for_a_frame_that_was_not_inferred(
+    tmp_path: Path, make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    seen, passed = (result(make_frame(index=index), make_detections()) for index in (1, 2))
+    passed = replace(passed, inferred=False)
+    (line,) = written(tmp_path / "a.jsonl", detection_record, passed, seen, passed)
+    assert json.loads(line)["index"] == 1
 
 
 def test_lines_of_a_camera_are_exactly_as_documented(tmp_path: Path) -> None:

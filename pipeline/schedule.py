@@ -1,0 +1,172 @@
+"""The schedule: which of the frames that wait are given to the detector, and which pass it by.
+
+Nothing here waits or knows of threads; `Channel.take` calls it while no lane can change. Frames
+that pass by are not lost: they go on to the outputs with the last detections of their source.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.attention import Attention
+from pipeline.motion import MotionGate
+from pipeline.pace import Pace
+from pipeline.types import Frame
+
+PassReason = Literal["rate", "still", "busy"]
+"""Its source asks for fewer; it shows nothing new; the detector has no time for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A frame and what is to become of it."""
+
+    frame: Frame
+    passed: PassReason | None = None
+    """Why the detector is not given it; None where it is."""
+
+
+class Schedule:
+    """Makes batches of the frames that wait.
+
+    While the detector is busy, only the newest frame of a live source can get a place, and those
+    before it pass by. Of other sources, and at other times, each frame waits for its place. Where
+    there are fewer places than frames, sources take turns, those of twice the priority twice as
+    often; turns that a source does not take are not saved up.
+
+    Args:
+        size: most frames in a batch.
+        per_source: most frames of one source in a batch.
+    """
+
+    def __init__(self, size: int, per_source: int | None = None) -> None:
+        self._size = size
+        self._per_source = min(size, per_source or size)
+        self._sources: dict[str, _Source] = {}
+        self.is_busy = True
+        """The detector has no time for more than the newest frame of a live source."""
+        self._turn = 0.0
+        """The latest turn that was taken; each turn of a source is 1 / priority after its last."""
+
+    def open(self, source_id: str, live: bool, attention: Attention) -> None:
+        """Expect frames of a source."""
+        self._sources[source_id] = _Source(live, attention)
+
+    def close(self, source_id: str) -> None:
+        """Expect no more of them than those that wait."""
+        self._sources[source_id].open = False
+
+    def is_enough(self, waiting: Sequence[deque[Frame]]) -> bool:
+        """Whether more frames would not make a larger batch.
+
+        Args:
+            waiting: the frames of each source that has some, oldest first.
+        """
+        places = sum(
+            min(len(frames), self._limit(self._sources[frames[0].source_id])) for frames in waiting
+        )
+        possible = sum(
+            self._limit(source) for source in list(self._sources.values()) if source.open
+        )
+        return places >= min(self._size, possible)
+
+    def choose(self, waiting: Sequence[deque[Frame]]) -> list[Planned]:
+        """Take the frames of a batch, and those that pass by, out of what waits.
+
+        Args:
+            waiting: the frames of each source that has some, oldest first.
+        Returns:
+            Frames in order for each source, at most `size` of them to be inferred.
+        """
+        planned: list[Planned] = []
+        candidates = [(self._sources[frames[0].source_id], frames) for frames in waiting]
+        places: Counter[_Source] = Counter()
+        for source, frames in candidates:
+            planned += source.pass_by(frames, self.is_busy)
+        while candidates := [
+            (source, frames)
+            for source, frames in candidates
+            if frames and places[source] < self._limit(source)
+        ]:
+            if places.total() == self._size:
+                break
+            source, frames = min(candidates, key=lambda candidate: candidate[0].next_turn)
+            self._turn = source.take_turn(self._turn)
+            places[source] += 1
+            planned += [Planned(source.take(frames)), *source.pass_by(frames, self.is_busy)]
+        return planned
+
+    def _limit(self, source: _Source) -> int:
+        return 1 if source.live and self.is_busy else self._per_source
+
+
+class _Source:
+    """One source: what it asks for and what it got."""
+
+    def __init__(self, live: bool, attention: Attention) -> None:
+        self.live = live
+        self.open = True
+        self._priority = attention.priority
+        self._motion = attention.motion
+        self._pace = Pace(attention.detect_fps)
+        self._gate = None if self._motion is None else MotionGate(self._motion.threshold)
+        self._owed = False
+        """A frame is to be inferred: the first that waits."""
+        self._inferred_s = 0.0
+        """The time of the last frame that was."""
+        self.next_turn = 0.0
+        """Whose is the lowest comes first."""
+
+    def take_turn(self, turn: float) -> float:
+        """Take the next turn, which is not before `turn`; returns it."""
+        taken = max(self.next_turn, turn)
+        self.next_turn = taken + 1 / self._priority
+        return taken
+
+    def take(self, frames: deque[Frame]) -> Frame:
+        """Take the first frame out, which is inferred."""
+        frame = frames.popleft()
+        self._owed = False
+        self._inferred_s = _time_s(frame)
+        if self._gate is not None:
+            self._gate.remember(frame.picture)
+        return frame
+
+    def pass_by(self, frames: deque[Frame], is_busy: bool) -> list[Planned]:
+        """Take out what is not to be inferred, up to a frame that is, or to the end."""
+        newest_only = self.live and is_busy
+        passed: list[Planned] = []
+        while frames:
+            reason = None if self._owed else self._reason_to_pass(frames[0])
+            self._owed = reason is None
+            if self._owed and (not newest_only or len(frames) == 1):
+                break
+            if reason is None:
+                reason = self._hand_on(frames[1])
+            passed.append(Planned(frames.popleft(), reason))
+        return passed
+
+    def _hand_on(self, newer: Frame) -> PassReason:
+        """Let a newer frame be inferred in place of one, and say why that one is not.
+
+        If both were to be inferred, one is missed; else the newer takes the other's place.
+        """
+        return self._reason_to_pass(newer) or "busy"
+
+    def _reason_to_pass(self, frame: Frame) -> PassReason | None:
+        """Look at the next frame of the source; None if it is to be inferred."""
+        if not self._pace.takes(_time_s(frame)):
+            return "rate"
+        if self._gate is not None and self._motion is not None:
+            refresh = abs(_time_s(frame) - self._inferred_s) >= self._motion.refresh_s
+            if self._gate.is_still(frame.picture) and not refresh:
+                return "still"
+        return None
+
+
+def _time_s(frame: Frame) -> float:
+    """When it was taken, by the clock of its stream if there is one."""
+    return frame.captured_s if frame.pts_s is None else frame.pts_s
