@@ -59,18 +59,12 @@ class Picture:
 
     def bgr(self) -> Plane:
         """Convert to (H, W, 3) uint8 BGR; chroma is repeated, as swscale and OpenCV do."""
-        import cv2  # here, as whoever only names pictures need not wait for it
-
         height, width = self.size
-        u, v = (
-            cv2.resize(plane, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)[:height, :width]
-            for plane in (self.u, self.v)
-        )
-        affine = np.column_stack(yuv_to_rgb(self.full_range, self.matrix))
-        bgr: Plane = cv2.transform(cv2.merge([self.y, u, v]), affine[::-1]).astype(
-            np.uint8, copy=False
-        )
-        return bgr
+        rows, columns = np.arange(height) // 2, np.arange(width) // 2
+        yuv = np.stack([self.y, self.u[rows][:, columns], self.v[rows][:, columns]], axis=-1)
+        weights, offset = yuv_to_rgb(self.full_range, self.matrix)
+        rgb = yuv.astype(np.float32) @ weights.T + offset
+        return np.ascontiguousarray(np.clip(np.rint(rgb), 0, 255).astype(np.uint8)[..., ::-1])
 
 
 def yuv_to_rgb(
