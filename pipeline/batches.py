@@ -15,10 +15,9 @@ from pipeline.types import Frame
 
 log = logging.getLogger(__name__)
 
-BUSY = 0.5
-"""Load of the detector from which on frames wait for others, and only the newest can wait."""
 OVERLOAD = 0.8
-"""Load of the detector from which on it is to blame for detections that are missed."""
+"""Load of the detector from which on it has no time for old frames, and is to blame for what is
+missed."""
 
 
 class Batches:
@@ -72,13 +71,13 @@ class Batches:
             yield batch
             ended_s = self._clock.monotonic()
             self._load.note(begun_s - asked_s, ended_s - begun_s)
-            self._schedule.is_busy = self._load.share >= BUSY
+            self._schedule.is_busy = self._load.share >= OVERLOAD
             asked_s = ended_s
 
     @property
     def wait_s(self) -> float:
         """How long frames wait for others at present: not at all up to half the load."""
-        return self._max_wait_s * max(0.0, (self._load.share - BUSY) / (1 - BUSY))
+        return self._max_wait_s * max(0.0, 2 * self._load.share - 1)
 
     def _note_misses(self, batch: Sequence[Planned], now_s: float) -> None:
         """Tell of sources that begin to suffer from overload, and of those that recover.

@@ -16,6 +16,9 @@ from pipeline.motion import MotionGate
 from pipeline.pace import Pace
 from pipeline.types import Frame
 
+BACKLOG = 2
+"""Batches' worth of waiting frames that a detector with time to spare works off one by one."""
+
 PassReason = Literal["rate", "still", "busy"]
 """Its source asks for fewer; it shows nothing new; the detector has no time for it."""
 
@@ -32,8 +35,8 @@ class Planned:
 class Schedule:
     """Makes batches of the frames that wait.
 
-    While the detector is busy, only the newest frame of a live source can get a place, and those
-    before it pass by. Of other sources, and at other times, each frame waits for its place. Where
+    While the detector is busy, or many frames wait, only the newest frame of a live source can get
+    a place, and those before it pass by. Else, and of files, each frame waits for its place. Where
     there are fewer places than frames, sources take turns, those of twice the priority twice as
     often; turns that a source does not take are not saved up.
 
@@ -66,10 +69,10 @@ class Schedule:
             waiting: the frames of each source that has some, oldest first.
         """
         places = sum(
-            min(len(frames), self._limit(self._sources[frames[0].source_id])) for frames in waiting
+            min(len(frames), self._worth(self._sources[frames[0].source_id])) for frames in waiting
         )
         possible = sum(
-            self._limit(source) for source in list(self._sources.values()) if source.open
+            self._worth(source) for source in list(self._sources.values()) if source.open
         )
         return places >= min(self._size, possible)
 
@@ -82,25 +85,31 @@ class Schedule:
             Frames in order for each source, at most `size` of them to be inferred.
         """
         planned: list[Planned] = []
+        newest_only = self.is_busy or sum(map(len, waiting)) > BACKLOG * self._size
         candidates = [(self._sources[frames[0].source_id], frames) for frames in waiting]
         places: Counter[_Source] = Counter()
         for source, frames in candidates:
-            planned += source.pass_by(frames, self.is_busy)
+            planned += source.pass_by(frames, newest_only)
         while candidates := [
             (source, frames)
             for source, frames in candidates
-            if frames and places[source] < self._limit(source)
+            if frames and places[source] < self._limit(source, newest_only)
         ]:
             if places.total() == self._size:
                 break
             source, frames = min(candidates, key=lambda candidate: candidate[0].next_turn)
             self._turn = source.take_turn(self._turn)
             places[source] += 1
-            planned += [Planned(source.take(frames)), *source.pass_by(frames, self.is_busy)]
+            planned += [Planned(source.take(frames)), *source.pass_by(frames, newest_only)]
         return planned
 
-    def _limit(self, source: _Source) -> int:
-        return 1 if source.live and self.is_busy else self._per_source
+    def _limit(self, source: _Source, newest_only: bool) -> int:
+        """How many frames of a source a batch may hold."""
+        return 1 if newest_only and source.live else self._per_source
+
+    def _worth(self, source: _Source) -> int:
+        """How many frames of a source are worth waiting for."""
+        return 1 if source.live else self._per_source
 
 
 class _Source:
@@ -135,9 +144,9 @@ class _Source:
             self._gate.remember(frame.picture)
         return frame
 
-    def pass_by(self, frames: deque[Frame], is_busy: bool) -> list[Planned]:
+    def pass_by(self, frames: deque[Frame], newest_only: bool) -> list[Planned]:
         """Take out what is not to be inferred, up to a frame that is, or to the end."""
-        newest_only = self.live and is_busy
+        newest_only = newest_only and self.live
         passed: list[Planned] = []
         while frames:
             reason = None if self._owed else self._reason_to_pass(frames[0])
