@@ -64,12 +64,15 @@ class Preprocessor:
     def __init__(self, spec: ModelSpec) -> None:
         self._spec = spec
         size = spec.size
-        self._strip = np.empty((0, 2 * size), np.uint8)
         self._left = np.empty((2 * size, size), np.uint8)
         self._right = np.empty((2 * size, size), np.uint8)
         self._across = np.empty((2 * size, size), np.float32)
         self._planes = [np.empty((size, size), np.float32) for _ in "yuv"]
         self._pixels = np.empty((size, size, 3), np.float32)
+        offset = np.array(spec.pixels.offset, np.float32)
+        # Black and white, as whole pictures: bounds that are broadcast cost ten times as much.
+        self._black = np.broadcast_to(offset, self._pixels.shape).copy()
+        self._white = self._black + np.float32(255 * spec.pixels.scale)
 
     def __call__(self, pictures: Sequence[Picture], out: Tensor | None = None) -> Tensor:
         """Make the input for some pictures.
@@ -89,29 +92,24 @@ class Preprocessor:
             affine = np.column_stack(yuv_to_rgb(picture.full_range, picture.matrix)) * scale
             affine[:, 3] += offset
             rgb = cv2.transform(self._pixels, affine, self._pixels)
-            np.clip(rgb, offset, 255 * scale + offset, out=image.permute(1, 2, 0).numpy())
+            np.maximum(rgb, self._black, out=rgb)
+            np.minimum(rgb, self._white, out=image.permute(1, 2, 0).numpy())
         return out
 
     def _sample(self, picture: Picture) -> None:
-        """Sample Y, U and V into `_pixels`: (S, S, 3) float32, 0..255.
-
-        Whole rows are quick to pick and single columns are not: the rows are picked, the strip is
-        transposed, columns are picked as rows and transposed back.
-        """
+        """Sample Y, U and V into `_pixels`: (S, S, 3) float32, 0..255."""
         size, grid = self._spec.size, self._spec.grid
         height, width = picture.size
         rows, columns = _taps(height, size, grid), _taps(width, size, grid)
         right_share, lower_share = _shares(picture.size, size, grid)
         both_rows = np.concatenate([rows.first, rows.second])
-        if width > len(self._strip):
-            self._strip = np.empty((width, 2 * size), np.uint8)
         for plane, shift, out in zip(
             (picture.y, picture.u, picture.v), (0, 1, 1), self._planes, strict=True
         ):
             # A chroma sample stands for two luma samples: half the index, the same share.
-            strip = cv2.transpose(plane[both_rows >> shift], self._strip[: plane.shape[1]])
-            cv2.transpose(strip[columns.first >> shift], self._left)
-            cv2.transpose(strip[columns.second >> shift], self._right)
+            strip = plane[both_rows >> shift]
+            np.take(strip, columns.first >> shift, axis=1, out=self._left, mode="clip")
+            np.take(strip, columns.second >> shift, axis=1, out=self._right, mode="clip")
             _blend(self._left, self._right, right_share, self._across)
             _blend(self._across[:size], self._across[size:], lower_share, out)
         cv2.merge(self._planes, self._pixels)
