@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-import threading
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
-from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -18,15 +14,15 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from pipeline.command_line import end_process, exit_with
 from pipeline.commands.bench import bench_command
 from pipeline.commands.doctor import Examine, doctor_command
 from pipeline.commands.evaluate import evaluate_command
 from pipeline.commands.models import models_app
 from pipeline.commands.train import train
 from pipeline.config import Config, Engine, LogFormat, Precision, load_config
-from pipeline.errors import PipelineError, SinkError, SourceError, UsageError, WatchlineError
-from pipeline.interrupts import Interrupts, terminable
-from pipeline.redact import redact
+from pipeline.errors import PipelineError, SinkError, SourceError, UsageError
+from pipeline.interrupts import Interrupts
 
 if TYPE_CHECKING:
     from pipeline.attention import Attention
@@ -318,51 +314,12 @@ def _run(
 
 def main() -> NoReturn:
     """Run the command line; every error becomes one line and an exit code."""
-    if isinstance(sys.stdout, TextIOWrapper):  # file names need not be text
-        sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        with terminable():
-            code = app(standalone_mode=False)
-    except typer.TyperException as error:
-        code = _complain(error.format_message().replace("Value error, ", ""), error.exit_code)
-    except WatchlineError as error:
-        _show_traceback()
-        code = _complain(str(error), error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        code = 130
-    except Exception as error:  # the edge of the program: a fault of ours
-        _show_traceback()
-        code = _complain(f"internal error: {type(error).__name__}: {error}", 70)
-    sys.exit(code)
-
-
-def _show_traceback() -> None:
-    """Print the traceback of the error in hand, for whoever asks for it."""
-    if os.environ.get("WATCHLINE_TRACEBACK"):
-        print(redact(traceback.format_exc()), file=sys.stderr, end="")
-
-
-def _complain(message: str, exit_code: int) -> int:
-    line = " ".join(message.splitlines()).strip()
-    if line:  # the help that a command without arguments prints comes as an empty error
-        print(f"watchline: {redact(line)}", file=sys.stderr)
-    return exit_code
+    exit_with(app)
 
 
 def program() -> NoReturn:
-    """Run the command line in a process of its own, and end that.
-
-    A thread that hangs in a name lookup or in a driver of libav holds nothing that is still needed
-    once every file is finished, and is not waited for.
-    """
-    try:
-        main()
-    except SystemExit as end:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        if threading.active_count() > 1:
-            os._exit(end.code if isinstance(end.code, int) else 1)
-        raise
+    """Run the command line in a process of its own, and end that."""
+    end_process(main)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipeline.config import Precision
+from pipeline.config import Engine, Precision
 from pipeline.picture import Picture
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def evaluate_command(make_reader: Callable[[], ReadPicture]) -> Callable[..., No
         ] = LEAST_SCORE,
         batch_size: Annotated[int, typer.Option(min=1, max=256, help="Pictures at once.")] = 8,
         device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
+        engine: Annotated[Engine, typer.Option(help="What runs the model.")] = "torch",
         precision: Annotated[Precision, typer.Option(help="What the model computes in.")] = "auto",
         as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     ) -> None:
@@ -68,7 +69,13 @@ def evaluate_command(make_reader: Callable[[], ReadPicture]) -> Callable[..., No
         dataset, chosen = _open(data, split, pictures)
         with download_bar(console, f"model {model}") as progress:
             detector = load_detector(
-                model, weights, device=device, precision=precision, score=score, progress=progress
+                model,
+                weights,
+                device=device,
+                engine=engine,
+                precision=precision,
+                score=score,
+                progress=progress,
             )
         dataset = _shared(dataset, detector.class_names)
         with _bar(console, len(dataset.examples)) as on_progress:

@@ -6,6 +6,7 @@ OpenVINO's form of a network is made once from ours and kept in the cache; see `
 from __future__ import annotations
 
 import copy
+import functools
 import tempfile
 import warnings
 from pathlib import Path
@@ -32,7 +33,6 @@ def openvino_networks(model: SSD, size: int, plan: Plan, threads: int) -> Networ
         ModelError: this CPU does not compute in bf16, there is no int8 form of these weights, or
             the cache cannot be used.
     """
-    core = ov.Core()
     if plan.precision == "bf16" and not computes_bf16():
         raise ModelError("precision bf16: OpenVINO needs a CPU with bf16 operations; use fp32")
     form = openvino_model(model, size, plan.cache)
@@ -44,8 +44,8 @@ def openvino_networks(model: SSD, size: int, plan: Plan, threads: int) -> Networ
         "INFERENCE_PRECISION_HINT": _HINTS[plan.precision],
         "INFERENCE_NUM_THREADS": threads,
     }
-    alone = core.compile_model(form, "CPU", options | {"NUM_STREAMS": 1})
-    shared = core.compile_model(form, "CPU", options | {"NUM_STREAMS": threads})
+    alone = _core().compile_model(form, "CPU", options | {"NUM_STREAMS": 1})
+    shared = _core().compile_model(form, "CPU", options | {"NUM_STREAMS": threads})
     return Networks(OpenVinoNetwork(alone), [OpenVinoNetwork(shared) for _ in range(threads)])
 
 
@@ -124,12 +124,22 @@ def int8_path(cache: Path | None) -> Path:
 
 def computes_bf16() -> bool:
     """Whether OpenVINO computes in bf16 on this CPU."""
-    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def version() -> str:
     """OpenVINO's version."""
     return str(ov.__version__)
+
+
+@functools.cache
+def _core() -> Any:
+    """The one entry to OpenVINO, which lives as long as the process.
+
+    Each `Core` gives the thread that makes it another stack for signals, and takes it away when it
+    goes. Where two have not come and gone in the right order, the next signal ends the process.
+    """
+    return ov.Core()
 
 
 def _convert(model: SSD, size: int) -> Any:
@@ -150,7 +160,7 @@ def _convert(model: SSD, size: int) -> Any:
 
 def _read(path: Path) -> Any:
     try:
-        return ov.Core().read_model(path)
+        return _core().read_model(path)
     except RuntimeError as error:
         raise ModelError(f"{path}: damaged; delete it: {_first_line(error)}") from error
 

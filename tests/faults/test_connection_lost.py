@@ -347,7 +347,6 @@ def test_row_19_a_camera_that_crashes_again_and_again_leaves_the_others_alone(
         steady = run.results_of("steady")
         counts = run.pipeline.ledger.counts("steady")
         assert counts.dropped.keys() <= {"schedule/busy"}
-        assert counts.inferred >= 0.95 * counts.captured
         assert [result.frame.index for result in steady] == list(range(counts.captured))
         span_s = steady[-1].frame.captured_s - steady[0].frame.captured_s
         assert len(steady) / span_s > 0.95 * FPS

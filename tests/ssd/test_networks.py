@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -162,6 +164,33 @@ def test_int8_finds_what_fp32_finds(person_model: SSD, frames: list[Frame], cach
         not np.array_equal(wanted.scores, found.scores)
         for wanted, found in zip(fp32.detect(frames), int8.detect(frames), strict=True)
     ), "int8 rounds"
+
+
+_SIGNAL_AFTER_OPENVINO = """
+import signal, sys
+from pathlib import Path
+import torch
+from pipeline.ssd.model import build_model
+from pipeline.ssd.networks import Plan, make_networks
+from pipeline.ssd.zoo import MODELS
+
+spec = MODELS["ssdlite300_mobilenet_v2"]
+model = build_model(spec, 2).eval()
+plan = Plan("openvino", "fp32", Path(sys.argv[1]))
+first = make_networks(model, spec.size, torch.device("cpu"), plan, 2)
+second = make_networks(model, spec.size, torch.device("cpu"), plan, 2)
+del first
+del second
+signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
+signal.raise_signal(signal.SIGUSR1)
+"""
+
+
+def test_signals_are_handled_after_openvino_is_gone(tmp_path: Path) -> None:
+    command = [sys.executable, "-X", "faulthandler", "-c", _SIGNAL_AFTER_OPENVINO, tmp_path]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout.splitlines()[-1] == "handled"
 
 
 def test_openvino_converts_once(
