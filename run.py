@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pipeline.clock import Clock
     from pipeline.events import Event
     from pipeline.graph import Pipeline
+    from pipeline.models import ReadyDetector
     from pipeline.picture import Picture
     from pipeline.protocols import Detector, Sink, Source
     from pipeline.types import Frame, Result
@@ -57,7 +58,7 @@ def watch(
     ] = None,
     model: Annotated[str | None, typer.Option(help="A name of `models list`.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Safetensors file for the model.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda[:N].")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda[:N], or several: cuda:0,cuda:1.")] = None,
     engine: Annotated[Engine | None, typer.Option(help="What runs the model.")] = None,
     precision: Annotated[Precision | None, typer.Option(help="What the model computes in.")] = None,
     score: Annotated[float | None, typer.Option(help="Least score of a detection, 0 to 1.")] = None,
@@ -236,7 +237,7 @@ def _build(config: Config, clock: Clock, errors: Console) -> tuple[Pipeline, Out
     return pipeline, outputs
 
 
-def _load(config: Config, errors: Console) -> Detector:
+def _load(config: Config, errors: Console) -> ReadyDetector:
     """Load the detector that a configuration names."""
     from pipeline.console import download_bar
     from pipeline.models import load_detector

@@ -18,7 +18,7 @@ from pipeline.settings import Address, FilePath, Settings, between, explain
 ENVIRONMENT_PREFIX = "WATCHLINE__"
 MAX_ID_LENGTH = 64
 _SLUG = re.compile(r"[A-Za-z0-9_-]+")
-_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?(,cuda:\d+)*")
 
 _BATCH_SIZE = between(1, 256)
 _WAIT_S = between(0, 10)
@@ -146,7 +146,7 @@ class Config(Settings):
     @classmethod
     def _check_device(cls, value: str) -> str:
         if not _DEVICE.fullmatch(value):
-            raise ValueError("must be auto, cpu, cuda or cuda:N")
+            raise ValueError("must be auto, cpu, cuda, cuda:N or cuda:N,cuda:M")
         return value
 
     def attention(self, source: SourceConfig) -> Attention:

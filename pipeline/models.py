@@ -12,9 +12,10 @@ from pipeline import fetch
 from pipeline.config import Engine, NmsConfig, Precision
 from pipeline.engine_choice import choose_plan
 from pipeline.errors import ModelError
-from pipeline.ssd.device import find_device
+from pipeline.ssd.device import find_devices
 from pipeline.ssd.engine import SsdDetector
 from pipeline.ssd.model import SSD
+from pipeline.ssd.several_devices import SeveralDevices
 from pipeline.ssd.tf_import import MODEL_NAME, import_frozen_graph
 from pipeline.ssd.torchvision_import import (
     COCO_CLASS_NAMES,
@@ -43,6 +44,7 @@ PRETRAINED: Mapping[str, Pretrained] = {
     "coco-accurate": Pretrained("ssd300_vgg16", COCO_CLASS_NAMES, "PyTorch"),
 }
 
+ReadyDetector = SsdDetector | SeveralDevices
 _OWN_NMS = NmsConfig()
 
 
@@ -56,13 +58,14 @@ def load_detector(
     engine: Engine = "auto",
     nms: NmsConfig = _OWN_NMS,
     progress: fetch.Progress,
-) -> SsdDetector:
+) -> ReadyDetector:
     """Make a detector ready to run.
 
     Args:
         name: a pretrained model, or an architecture together with `weights`.
         weights: a safetensors file; None for the pretrained model's own.
-        device: "auto" takes the first GPU if there is one.
+        device: "auto" takes the first GPU if there is one; over several, "cuda:0,cuda:1", the
+            sources are spread.
         precision: "auto" takes the fastest, without a loss worth speaking of.
         score: least score of a detection, 0..1.
         engine: "auto" takes the fastest; see `engine_choice`.
@@ -75,8 +78,10 @@ def load_detector(
     """
     found = find_model(name, weights, progress)
     info, own = found.loaded.info, found.loaded.info.spec.suppression
-    on = find_device(device)
-    plan = choose_plan(found.loaded.model, info.spec.size, on, engine, precision, found.cache)
+    devices = find_devices(device)
+    plan = choose_plan(
+        found.loaded.model, info.spec.size, devices[0], engine, precision, found.cache
+    )
     suppression = replace(
         own,
         nms_iou=own.nms_iou if nms.iou is None else nms.iou,
@@ -84,7 +89,11 @@ def load_detector(
         class_limit=nms.class_limit,
     )
     spec = replace(info.spec, suppression=suppression)
-    return SsdDetector(found.loaded.model, spec, info.class_names, score, str(on), plan)
+    detectors = [
+        SsdDetector(found.loaded.model, spec, info.class_names, score, str(on), plan)
+        for on in devices
+    ]
+    return detectors[0] if len(detectors) == 1 else SeveralDevices(detectors)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from torch import Tensor
 from pipeline.config import Config
 from pipeline.models import architecture_of, pull_weights
 from pipeline.picture import Picture
-from pipeline.ssd.device import find_device
+from pipeline.ssd.device import find_devices
+from pipeline.ssd.device_preprocess import make_preprocessor
 from pipeline.ssd.fuse import fuse
 from pipeline.ssd.postprocess import postprocess
-from pipeline.ssd.preprocess import Preprocessor
 from pipeline.ssd.weights import load_model
 
 
@@ -36,12 +36,12 @@ class DetectorParts:
         loaded = load_model(weights, architecture_of(config.model))
         self._spec = loaded.info.spec
         self._score = config.score
-        self._device = find_device(config.device)
+        self._device = find_devices(config.device)[0]
         self._network = fuse(loaded.model, self._spec.size).to(self._device)
         self._default_boxes = loaded.model.default_boxes.to(self._device)
-        self._preprocess = Preprocessor(self._spec)
-        size = self._spec.size
-        self._input = torch.empty(1, 3, size, size, memory_format=torch.channels_last)
+        self._preprocess = make_preprocessor(self._spec, self._device)
+        shape = (1, 3, self._spec.size, self._spec.size)
+        self._input = torch.empty(shape, device=self._device, memory_format=torch.channels_last)
 
     def make_input(self, picture: Picture) -> Tensor:
         """The network's input for one picture, (1, 3, S, S); the same memory at each call."""
@@ -50,7 +50,7 @@ class DetectorParts:
     @torch.inference_mode()
     def predict(self, picture: Picture) -> tuple[Tensor, Tensor]:
         """(deltas, logits) for one picture, as post-processing gets them, in fp32."""
-        deltas, logits = self._network(self.make_input(picture).to(self._device))
+        deltas, logits = self._network(self.make_input(picture))
         return deltas, logits
 
     @torch.inference_mode()

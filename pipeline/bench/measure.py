@@ -17,7 +17,7 @@ from pipeline.errors import UsageError
 from pipeline.machine import cores, describe_machine
 from pipeline.protocols import Source
 from pipeline.redact import redact
-from pipeline.ssd.device import find_device
+from pipeline.ssd.device import find_devices
 
 STAGE_S = 1.5
 """How long each stage is measured alone, where the whole run takes long enough."""
@@ -84,7 +84,7 @@ def measure(
             plan.seconds,
             on_progress,
         )
-    device = find_device(config.device)
+    device = find_devices(config.device)[0]
     about = {
         "machine": describe_machine(device),
         "input": {
@@ -98,9 +98,9 @@ def measure(
         },
         "model": {
             "name": config.model,
-            "device": str(device),
-            "engine": config.engine,
-            "precision": config.precision,
+            "device": config.device if "," in config.device else str(device),
+            "engine": detector.plan.engine,
+            "precision": detector.plan.precision,
         },
     }
     paced = any(source.live for source in sources)

@@ -10,6 +10,7 @@ from typing import Protocol
 from pipeline.clock import Clock
 from pipeline.config import Config
 from pipeline.graph import Pipeline
+from pipeline.models import ReadyDetector
 from pipeline.protocols import Detector, Sink, Source
 from pipeline.types import Result
 
@@ -41,7 +42,7 @@ class Tools:
     many seconds after it is asked to."""
     write_clip: Callable[[Path, tuple[int, int], Progress], None]
     """Writes a synthetic H.264 file of a (height, width)."""
-    load_detector: Callable[[Config], Detector]
+    load_detector: Callable[[Config], ReadyDetector]
     """Loads what `watch` would, for as many threads as torch is set to."""
     join: Join
     record: Callable[[Mapping[str, Path]], Sink[Result]]

@@ -30,17 +30,14 @@ class CompiledNetwork:
 
     Args:
         plain: what runs at first.
-        fused: its layers, on the device.
+        fused: its layers, on the CPU.
         size: height, and width, of the images.
-        device: where to compute.
         dtype: of the weights.
     """
 
-    def __init__(
-        self, plain: Any, fused: SSD, size: int, device: torch.device, dtype: torch.dtype
-    ) -> None:
+    def __init__(self, plain: Any, fused: SSD, size: int, dtype: torch.dtype) -> None:
         self._run = plain
-        self._device, self._dtype = device, dtype
+        self._dtype = dtype
         self._ready = threading.Event()
         self.failure: str | None = None
         """Why there is no compiled form, once that is known."""
@@ -65,7 +62,7 @@ class CompiledNetwork:
             )
             torch.set_num_threads(1)
             with torch.inference_mode():  # as it will be run: another mode would compile anew
-                image = torch.zeros(1, 3, size, size, device=self._device, dtype=self._dtype)
+                image = torch.zeros(1, 3, size, size, dtype=self._dtype)
                 compiled(image.to(memory_format=torch.channels_last))
         except Exception as error:  # the edge of a thread; compilers fail in many ways
             self.failure = str(error).strip().partition("\n")[0]
@@ -77,7 +74,7 @@ class CompiledNetwork:
 
     def _one_by_one(self, compiled: Any) -> Any:
         def run(images: Tensor) -> tuple[Tensor, Tensor]:
-            images = images.to(self._device, self._dtype)
+            images = images.to(self._dtype)
             outputs = [compiled(image) for image in images.unsqueeze(1)]
             deltas, logits = zip(*outputs, strict=True)
             return torch.cat(deltas), torch.cat(logits)

@@ -27,3 +27,19 @@ def find_device(name: str) -> torch.device:
         found = torch.cuda.device_count()
         raise ModelError(f"device {name!r} is not there: {found} CUDA devices found; use cpu")
     return device
+
+
+def find_devices(names: str) -> list[torch.device]:
+    """The devices of some names, such as "cuda:0,cuda:1".
+
+    Args:
+        names: of `find_device`, with commas between them; several must be GPUs.
+    Raises:
+        ModelError: one of them is not there, comes twice, or is no GPU where there are several.
+    """
+    devices = [find_device(name) for name in names.split(",")]
+    if len(devices) > 1 and any(device.type != "cuda" for device in devices):
+        raise ModelError(f"devices {names!r}: several must be GPUs, such as cuda:0,cuda:1")
+    if len({device.index or 0 for device in devices}) < len(devices):
+        raise ModelError(f"devices {names!r}: one is named twice")
+    return devices

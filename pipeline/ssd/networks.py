@@ -32,9 +32,10 @@ class Network(Protocol):
         """Turn (N, 3, S, S) float32 channels-last images into deltas and logits.
 
         Args:
-            images: in the computer's memory; see `SSD.forward`.
+            images: on the device; see `SSD.forward`.
         Returns:
-            deltas (N, D, 4) and logits (N, D, C), float, on the device.
+            deltas (N, D, 4) and logits (N, D, C), float, on the device; on a GPU they are good
+            until the next call.
         """
         ...
 
@@ -80,23 +81,27 @@ def make_networks(
         return openvino_networks(model, size, plan, threads)
     dtype = DTYPES[plan.precision]
     fused = fuse(model, size).to(device, dtype).to(memory_format=torch.channels_last)
-    network: Network = TorchNetwork(fused, device, dtype)
+    network: Network = TorchNetwork(fused, dtype)
     if plan.engine == "compiled":
         from pipeline.ssd.compiled import CompiledNetwork
 
-        network = CompiledNetwork(network, fused, size, device, dtype)
+        network = CompiledNetwork(network, fused, size, dtype)
+    elif device.type == "cuda":
+        from pipeline.ssd.cuda_graphs import GraphedNetwork
+
+        network = GraphedNetwork(network)
     return Networks(network, [network] * threads)
 
 
 class TorchNetwork:
     """The fused network, run operation by operation. Any number of threads may share it."""
 
-    def __init__(self, fused: SSD, device: torch.device, dtype: torch.dtype) -> None:
-        self._fused, self._device, self._dtype = fused, device, dtype
+    def __init__(self, fused: SSD, dtype: torch.dtype) -> None:
+        self._fused, self._dtype = fused, dtype
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """See `Network`."""
-        deltas, logits = self._fused(images.to(self._device, self._dtype))
+        deltas, logits = self._fused(images.to(self._dtype))
         return deltas, logits
 
 
@@ -113,6 +118,10 @@ def check_plan(plan: Plan, device: torch.device) -> None:
             raise ModelError("engine openvino runs on the CPU; use --device cpu or engine torch")
         if not has_openvino():
             raise ModelError("engine openvino needs its package: pip install -e '.[openvino]'")
+    if engine == "compiled" and not on_cpu:
+        raise ModelError(
+            "engine compiled is for the CPU; engine torch records CUDA graphs: use that"
+        )
     if precision == "int8" and engine != "openvino":
         raise ModelError(f"precision int8 needs engine openvino, not {engine}")
     if precision == "fp16" and on_cpu:

@@ -26,8 +26,8 @@ Samples = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class _Taps:
-    """Which two samples of one axis of a plane make each of the S input pixels."""
+class Taps:
+    """Which two samples along an axis of a plane make each of the S input pixels."""
 
     first: Indices
     """(S,) index in the luma plane."""
@@ -38,7 +38,8 @@ class _Taps:
 
 
 @lru_cache(maxsize=256)
-def _taps(source: int, target: int, grid: Grid) -> _Taps:
+def taps(source: int, target: int, grid: Grid) -> Taps:
+    """The taps along an axis of `source` luma samples for `target` input pixels."""
     scale = np.float32(source) / np.float32(target)
     position = np.arange(target, dtype=np.float32)
     if grid == "tensorflow1":  # tf.image.resize_bilinear before TensorFlow 2
@@ -46,15 +47,15 @@ def _taps(source: int, target: int, grid: Grid) -> _Taps:
     else:  # torch.nn.functional.interpolate without align_corners and antialias
         position = np.maximum((position + np.float32(0.5)) * scale - np.float32(0.5), 0)
     first = np.minimum(position.astype(np.int64), source - 1)
-    return _Taps(first, np.minimum(first + 1, source - 1), position - first.astype(np.float32))
+    return Taps(first, np.minimum(first + 1, source - 1), position - first.astype(np.float32))
 
 
 @lru_cache(maxsize=64)
 def _shares(picture_size: tuple[int, int], size: int, grid: Grid) -> tuple[Samples, Samples]:
     """Shares of the right columns, (2 S, S), and of the lower rows, (S, S), for every sample."""
     height, width = picture_size
-    right = np.tile(_taps(width, size, grid).share, (2 * size, 1))
-    lower = np.repeat(_taps(height, size, grid).share[:, None], size, axis=1)
+    right = np.tile(taps(width, size, grid).share, (2 * size, 1))
+    lower = np.repeat(taps(height, size, grid).share[:, None], size, axis=1)
     return right, lower
 
 
@@ -100,7 +101,7 @@ class Preprocessor:
         """Sample Y, U and V into `_pixels`: (S, S, 3) float32, 0..255."""
         size, grid = self._spec.size, self._spec.grid
         height, width = picture.size
-        rows, columns = _taps(height, size, grid), _taps(width, size, grid)
+        rows, columns = taps(height, size, grid), taps(width, size, grid)
         right_share, lower_share = _shares(picture.size, size, grid)
         both_rows = np.concatenate([rows.first, rows.second])
         for plane, shift, out in zip(
@@ -125,7 +126,7 @@ def rgb_to_input(rgb: npt.NDArray[np.uint8], spec: ModelSpec) -> Tensor:
         (3, S, S) float32.
     """
     height, width = rgb.shape[:2]
-    rows, columns = _taps(height, spec.size, spec.grid), _taps(width, spec.size, spec.grid)
+    rows, columns = taps(height, spec.size, spec.grid), taps(width, spec.size, spec.grid)
     upper, lower = (
         _between(
             rgb[picked][:, columns.first], rgb[picked][:, columns.second], columns.share[:, None]

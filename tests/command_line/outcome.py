@@ -11,6 +11,7 @@ from typing import Any
 import av
 
 import run
+from pipeline.ssd.networks import Plan
 from pipeline.types import Detections, Frame
 from tests.kinds import MakeDetections
 
@@ -43,6 +44,7 @@ class Finder:
     def __init__(self, make_detections: MakeDetections) -> None:
         self.make_detections = make_detections
         self.before: Callable[[], object] = lambda: None
+        self.plan = Plan()
 
     def detect(self, frames: Sequence[Frame]) -> list[Detections]:
         self.before()
