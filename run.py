@@ -58,7 +58,9 @@ def watch(
     ] = None,
     model: Annotated[str | None, typer.Option(help="A name of `models list`.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Safetensors file for the model.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda[:N], or several: cuda:0,cuda:1.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda[:N], or several: cuda:0,cuda:1.")
+    ] = None,
     engine: Annotated[Engine | None, typer.Option(help="What runs the model.")] = None,
     precision: Annotated[Precision | None, typer.Option(help="What the model computes in.")] = None,
     score: Annotated[float | None, typer.Option(help="Least score of a detection, 0 to 1.")] = None,
@@ -249,7 +251,7 @@ def _load(config: Config, errors: Console) -> ReadyDetector:
             device=config.device,
             engine=config.engine,
             precision=config.precision,
-            score=config.score,
+            score=config.detector_score,
             nms=config.nms,
             progress=progress,
         )
@@ -278,6 +280,7 @@ def _join(
         batch_per_source=config.batch.per_source,
         lane_capacity=config.batch.lane,
         attention=attention,
+        tracking=config.tracker(),
         max_frames=config.max_frames,
     )
 

@@ -1,4 +1,4 @@
-"""Draws detections on the Y, U and V planes, which spares two trips through RGB a frame."""
+"""Draws objects on the Y, U and V planes, which spares two trips through RGB a frame."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from pipeline.picture import Matrix, Picture, yuv_to_rgb
-from pipeline.types import Detections, Frame
+from pipeline.types import Detections, Frame, Tracks
 
 # Bright colours that differ for every kind of colour vision (after Okabe and Ito), as RGB.
 PALETTE = (
@@ -28,23 +28,29 @@ _REFERENCE_HEIGHT = 480
 YuvColour = tuple[int, int, int]
 
 
-def annotate(frame: Frame, detections: Detections) -> Picture:
-    """Return a copy of the frame's picture with a box, class and score for each detection."""
+def annotate(frame: Frame, objects: Detections | Tracks) -> Picture:
+    """Return a copy of the frame's picture with a box, class and score for each object.
+
+    Tracks are drawn with their ids, of which each has its colour; what has no id by class.
+    """
     source = frame.picture
     picture = Picture(
         source.y.copy(), source.u.copy(), source.v.copy(), source.full_range, source.matrix
     )
     colours = _palette(picture.full_range, picture.matrix)
-    boxes = np.rint(detections.boxes).astype(int).tolist()
-    # The best detection is drawn last, so that it lies on top.
-    for box, name, label, score in zip(
-        reversed(boxes),
-        reversed(detections.names),
-        reversed(detections.labels.tolist()),
-        reversed(detections.scores.tolist()),
-        strict=True,
-    ):
-        _draw_object(picture, box, f"{name} {score:.2f}", colours[label % len(colours)])
+    boxes, names, scores = (
+        np.rint(objects.boxes).astype(int).tolist(),
+        objects.names,
+        objects.scores,
+    )
+    # The best object is drawn last, so that it lies on top.
+    for row in np.argsort(scores, kind="stable").tolist():
+        text = f"{names[row]} {scores[row]:.2f}"
+        colour = int(objects.labels[row])
+        if isinstance(objects, Tracks) and objects.ids[row]:
+            colour = int(objects.ids[row])
+            text = f"{names[row]} {colour} {scores[row]:.2f}"
+        _draw_object(picture, boxes[row], text, colours[colour % len(colours)])
     return picture
 
 

@@ -14,6 +14,13 @@ from pipeline.errors import ConfigError, UsageError
 from pipeline.plain_yaml import parse_yaml, read_yaml
 from pipeline.redact import redact
 from pipeline.settings import Address, FilePath, Settings, between, explain
+from pipeline.tracking.settings import (
+    CONFIRM_FRAMES,
+    LOW_SCORE,
+    PATIENCE_S,
+    STATIONARY_S,
+    TrackerSettings,
+)
 
 ENVIRONMENT_PREFIX = "WATCHLINE__"
 MAX_ID_LENGTH = 64
@@ -31,6 +38,9 @@ _DETECT_FPS = between(0.01, 1000)
 _PRIORITY = between(0.1, 100)
 _GREY_LEVELS = between(1, 255)
 _REFRESH_S = between(0.1, 86_400)
+_PATIENCE_S = between(0, 60)
+_CONFIRM_FRAMES = between(1, 100)
+_STATIONARY_S = between(1, 86_400)
 
 Score = Annotated[float, *_SHARE]
 Engine = Literal["auto", "torch", "compiled", "openvino"]
@@ -48,13 +58,28 @@ class MotionConfig(Settings):
     """A frame is inferred at least so often, whatever moves."""
 
 
+class TrackingConfig(Settings):
+    """Objects keep an id from frame to frame."""
+
+    enabled: bool = True
+    low_score: Annotated[float, *_SHARE] = LOW_SCORE
+    """Detections down to this score keep a track alive, though they are not reported."""
+    patience_s: Annotated[float, *_PATIENCE_S] = PATIENCE_S
+    """How long an object may be out of sight and still be the same."""
+    confirm_frames: Annotated[int, *_CONFIRM_FRAMES] = CONFIRM_FRAMES
+    """Frames in a row that must show an object before it gets an id."""
+    stationary_s: Annotated[float, *_STATIONARY_S] = STATIONARY_S
+    """An object that has not moved for so long is stationary."""
+
+
 def _accept_switch(value: object) -> object:
-    """`motion: true` stands for its settings."""
+    """`motion: true` stands for its settings, and so it is with others."""
     return {"enabled": value} if isinstance(value, bool) else value
 
 
 DetectFps = Annotated[float, *_DETECT_FPS]
 MotionSettings = Annotated[MotionConfig, BeforeValidator(_accept_switch)]
+TrackingSettings = Annotated[TrackingConfig, BeforeValidator(_accept_switch)]
 
 
 class SourceConfig(Settings):
@@ -127,6 +152,7 @@ class Config(Settings):
     detect_fps: DetectFps | None = None
     """Most frames a second of each source that the detector is given; None for all."""
     motion: MotionSettings = MotionConfig(enabled=False)
+    tracking: TrackingSettings = TrackingConfig()
     record: FilePath | None = None
     detections: FilePath | None = None
     events: FilePath | None = None
@@ -146,8 +172,25 @@ class Config(Settings):
     @classmethod
     def _check_device(cls, value: str) -> str:
         if not _DEVICE.fullmatch(value):
-            raise ValueError("must be auto, cpu, cuda, cuda:N or cuda:N,cuda:M")
+            raise ValueError("must be auto, cpu, cuda or cuda:N, or several: cuda:0,cuda:1")
         return value
+
+    @property
+    def detector_score(self) -> float:
+        """Least score that is asked of the detector: trackers use more than is reported."""
+        return min(self.score, self.tracking.low_score) if self.tracking.enabled else self.score
+
+    def tracker(self) -> TrackerSettings | None:
+        """How objects are tracked; None where they are not."""
+        tracking = self.tracking
+        if not tracking.enabled:
+            return None
+        return TrackerSettings(
+            self.score,
+            patience_s=tracking.patience_s,
+            confirm_frames=tracking.confirm_frames,
+            stationary_s=tracking.stationary_s,
+        )
 
     def attention(self, source: SourceConfig) -> Attention:
         """What a source asks of the detector."""

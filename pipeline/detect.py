@@ -9,13 +9,13 @@ from pipeline.ledger import Ledger
 from pipeline.picture import Picture
 from pipeline.protocols import Detector
 from pipeline.schedule import Planned
-from pipeline.types import Detections, Frame, Result
+from pipeline.types import Detections, Frame, Result, Tracks
 
 
 def detect(
     batches: Iterable[Sequence[Planned]],
     detector: Detector,
-    draw: Callable[[Frame, Detections], Picture],
+    draw: Callable[[Frame, Detections | Tracks], Picture],
     ledger: Ledger,
     clock: Clock,
 ) -> Iterator[Result]:
@@ -46,7 +46,7 @@ def detect(
                 yield result
             else:
                 carried = _carried(last.get(frame.source_id), frame)
-                yield Result(frame, carried, draw, inferred=False)
+                yield Result(frame, carried, draw, passed=planned.passed)
 
 
 def _infer(frames: Sequence[Frame], detector: Detector, ledger: Ledger) -> Sequence[Detections]:

@@ -1,9 +1,9 @@
 """`Pipeline`: sources, detector and sinks, joined by channels and run by threads.
 
     source - lane \\
-    source - lane  > batches -> detect -> presence -> fan-out - results -> sink
-    source - lane /                                         \\ events -> event sink
-       \\________________ camera online, offline ____________/
+    source - lane  > batches -> detect -> track -> presence -> fan-out - results -> sink
+    source - lane /                                                 \\ events -> event sink
+       \\________________ camera online, offline ____________________/
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from pipeline.presence import presence
 from pipeline.protocols import Detector, Sink, Source
 from pipeline.runner import Runner, Worker, pump
 from pipeline.schedule import Schedule
+from pipeline.track import track
+from pipeline.tracking.settings import TrackerSettings
 from pipeline.types import Frame, Result, Skipped, Status
 from pipeline.watched import Watched
 
@@ -58,6 +60,7 @@ class Pipeline(Runner):
         batch_per_source: most frames of one source among them; None for no such bound.
         lane_capacity: frames of one source that wait for the detector.
         attention: what each source asks of the detector, by id; the usual where none is given.
+        tracking: how objects are followed from frame to frame; None for not at all.
         max_frames: end each source after so many frames.
         keep_open: go on without sources, for those still to be added, until `stop`.
     """
@@ -75,6 +78,7 @@ class Pipeline(Runner):
         lane_capacity: int,
         batch_per_source: int | None = None,
         attention: Mapping[str, Attention] | None = None,
+        tracking: TrackerSettings | None = None,
         max_frames: int | None = None,
         keep_open: bool = False,
     ) -> None:
@@ -98,7 +102,10 @@ class Pipeline(Runner):
         self._batches = batches = Batches(
             frames, Schedule(batch_size, batch_per_source), batch_wait_s, clock
         )
-        detected = presence(detect(batches, detector, annotate, ledger, clock))
+        followed = detect(batches, detector, annotate, ledger, clock)
+        if tracking is not None:
+            followed = track(followed, tracking)
+        detected = presence(followed)
         lanes = [channel.open_lane(RESULT_LANE_CAPACITY) for channel in results.values()]
         workers = [Worker("detect", partial(self._detect, detected, lanes))]
         workers += [

@@ -9,18 +9,14 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from pipeline.attention import Attention
 from pipeline.motion import MotionGate
 from pipeline.pace import Pace
-from pipeline.types import Frame
+from pipeline.types import Frame, PassReason
 
 BACKLOG = 2
 """Batches' worth of waiting frames that a detector with time to spare works off one by one."""
-
-PassReason = Literal["rate", "still", "busy"]
-"""Its source asks for fewer; it shows nothing new; the detector has no time for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +135,7 @@ class _Source:
         """Take the first frame out, which is inferred."""
         frame = frames.popleft()
         self._owed = False
-        self._inferred_s = _time_s(frame)
+        self._inferred_s = frame.time_s
         if self._gate is not None:
             self._gate.remember(frame.picture)
         return frame
@@ -167,15 +163,10 @@ class _Source:
 
     def _reason_to_pass(self, frame: Frame) -> PassReason | None:
         """Look at the next frame of the source; None if it is to be inferred."""
-        if not self._pace.takes(_time_s(frame)):
+        if not self._pace.takes(frame.time_s):
             return "rate"
         if self._gate is not None and self._motion is not None:
-            refresh = abs(_time_s(frame) - self._inferred_s) >= self._motion.refresh_s
+            refresh = abs(frame.time_s - self._inferred_s) >= self._motion.refresh_s
             if self._gate.is_still(frame.picture) and not refresh:
                 return "still"
         return None
-
-
-def _time_s(frame: Frame) -> float:
-    """When it was taken, by the clock of its stream if there is one."""
-    return frame.captured_s if frame.pts_s is None else frame.pts_s

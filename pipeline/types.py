@@ -15,6 +15,9 @@ from pipeline.events import Event
 from pipeline.picture import Picture, Plane
 
 State = Literal["connecting", "online", "stalled", "offline"]
+PassReason = Literal["rate", "still", "busy"]
+"""Why the detector is not given a frame: its source asks for fewer, it shows nothing new, or there
+is no time for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,11 @@ class Frame:
     def size(self) -> tuple[int, int]:
         """(height, width) in pixels."""
         return self.picture.size
+
+    @property
+    def time_s(self) -> float:
+        """When it was taken by the clock of its stream, or by ours if that has none; seconds."""
+        return self.captured_s if self.pts_s is None else self.pts_s
 
     def bgr(self) -> Plane:
         """(H, W, 3) uint8 BGR, made anew at each call."""
@@ -87,7 +95,7 @@ class Detections:
     class_names: tuple[str, ...]
     """Name of each label of the model."""
     track_ids: npt.NDArray[np.int64] | None = None
-    """(N,) identity across frames; None when nothing tracks."""
+    """(N,) identity across frames, 0 for an object that has none yet; None when nothing tracks."""
 
     def __post_init__(self) -> None:
         count = len(self.scores)
@@ -114,9 +122,58 @@ class Detections:
     def __len__(self) -> int:
         return len(self.scores)
 
+    def above(self, score: float) -> Detections:
+        """Only those of this score and more."""
+        ids = self.track_ids
+        count = int(np.count_nonzero(self.scores >= score))
+        return Detections(
+            self.boxes[:count],
+            self.scores[:count],
+            self.labels[:count],
+            self.class_names,
+            None if ids is None else ids[:count],
+        )
+
     @property
     def names(self) -> list[str]:
         """Class name of each detection."""
+        return [self.class_names[label] for label in self.labels]
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """The objects that are followed at a source, where they are in one frame.
+
+    Raises:
+        ValueError: columns differ in length.
+    """
+
+    ids: npt.NDArray[np.int64]
+    """(T,) the same object keeps its own from frame to frame; 0 for one that has none yet."""
+    boxes: npt.NDArray[np.float32]
+    """(T, 4) xyxy in pixels of the frame, smoothed, clipped to it."""
+    scores: npt.NDArray[np.float32]
+    """(T,) of the latest detection of each, 0..1."""
+    labels: npt.NDArray[np.int64]
+    """(T,) indices into `class_names`."""
+    seen: npt.NDArray[np.bool_]
+    """(T,) whether it was detected when the detector last looked."""
+    stationary: npt.NDArray[np.bool_]
+    """(T,) whether it has not moved for some time."""
+    class_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        count = len(self.ids)
+        columns = (self.scores, self.labels, self.seen, self.stationary)
+        if self.boxes.shape != (count, 4) or any(len(column) != count for column in columns):
+            raise ValueError("expected boxes (T, 4) and every other column (T,)")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def names(self) -> list[str]:
+        """Class name of each."""
         return [self.class_names[label] for label in self.labels]
 
 
@@ -126,19 +183,27 @@ class Result:
 
     frame: Frame
     detections: Detections
-    draw: Callable[[Frame, Detections], Picture]
+    draw: Callable[[Frame, Detections | Tracks], Picture]
     """Makes the annotated picture; called at most once."""
     events: Sequence[Event] = ()
     started_s: float | None = None
     """Monotonic clock when the detector was given the frame; None when nobody looked."""
-    inferred: bool = True
-    """Whether the detections are of this very frame; else they are the last ones of its source."""
+    passed: PassReason | None = None
+    """Why the frame was not inferred; its detections are then the last ones of its source."""
+    tracks: Tracks | None = None
+    """Where the objects are in this very frame; None where nothing tracks."""
     _drawn: list[Picture] = field(default_factory=list, repr=False, compare=False)
     _drawing: Lock = field(default_factory=Lock, repr=False, compare=False)
 
+    @property
+    def inferred(self) -> bool:
+        """Whether the detections are of this very frame."""
+        return self.passed is None
+
     def annotated(self) -> Picture:
-        """The frame with its detections drawn on; drawn for the first caller, shared by all."""
+        """The frame with its objects drawn on; drawn for the first caller, shared by all."""
         with self._drawing:
             if not self._drawn:
-                self._drawn.append(self.draw(self.frame, self.detections))
+                objects = self.detections if self.tracks is None else self.tracks
+                self._drawn.append(self.draw(self.frame, objects))
             return self._drawn[0]

@@ -89,7 +89,7 @@ def detection_record(result: Result) -> Record | None:
         return None
     frame, detections = result.frame, result.detections
     height, width = frame.size
-    track_ids = detections.track_ids
+    ids = detections.track_ids
     sender_time = {} if frame.sender_time is None else {"sender_time": utc(frame.sender_time)}
     return {
         "source": frame.source_id,
@@ -105,7 +105,7 @@ def detection_record(result: Result) -> Record | None:
                 detections.names,
                 _rounded(detections.scores, 4),
                 _rounded(detections.boxes, 2),
-                [None] * len(detections) if track_ids is None else track_ids.tolist(),
+                [None] * len(detections) if ids is None else [i or None for i in ids.tolist()],
                 strict=True,
             )
         ],

@@ -63,9 +63,10 @@ def test_the_boxes_are_drawn_in_the_recording(demo_output: Path, bikes_clip: Pat
     difference = abs(luma(demo_output / "demo.mp4", 105) - luma(bikes_clip, 105))
     [person] = read_lines(demo_output / "detections.jsonl")[105]["objects"]
     x1, y1, x2, y2 = map(round, person["box"])
-    on_left_edge = difference[y1 + 4 : y2 - 4, x1]
-    inside = difference[y1 + 20 : y2 - 20, x1 + 20 : x2 - 20]
-    assert on_left_edge.mean() > 3 * inside.mean()
+    # Drawn boxes are smoothed, so the edge is not at the very pixel.
+    on_left_edge = difference[y1 + 20 : y2 - 20, x1 - 12 : x1 + 12].mean(axis=0).max()
+    inside = difference[y1 + 20 : y2 - 20, x1 + 20 : x2 - 20].mean()
+    assert on_left_edge > 10 * inside
 
 
 def test_people_appear_and_disappear_in_turn(demo_output: Path) -> None:

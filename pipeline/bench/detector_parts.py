@@ -35,7 +35,7 @@ class DetectorParts:
         weights = config.weights or pull_weights(config.model, lambda _done, _total: None)
         loaded = load_model(weights, architecture_of(config.model))
         self._spec = loaded.info.spec
-        self._score = config.score
+        self._score = config.detector_score
         self._device = find_devices(config.device)[0]
         self._network = fuse(loaded.model, self._spec.size).to(self._device)
         self._default_boxes = loaded.model.default_boxes.to(self._device)

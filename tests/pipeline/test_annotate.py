@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.annotate import PALETTE, annotate
 from pipeline.picture import Matrix, Picture, Plane
+from pipeline.types import Tracks
 from tests.kinds import MakeDetections, MakeFrame
 
 SIZES = [(48, 64), (47, 63), (360, 640), (2160, 3840)]
@@ -97,6 +98,28 @@ def test_each_class_has_its_colour_in_every_colour_space(
     found = make_detections((20, 40, 80, 90, 0.9), labels=[label], class_names=names)
     blue, green, red = annotate(frame, found).bgr()[88, 50].tolist()
     assert (red, green, blue) == pytest.approx(PALETTE[label], abs=3)
+
+
+def test_a_track_keeps_its_colour_and_shows_its_id(make_frame: MakeFrame) -> None:
+    def drawn(track_id: int) -> Picture:
+        tracks = Tracks(
+            ids=np.array([track_id]),
+            boxes=np.array([[20, 60, 180, 190]], np.float32),
+            scores=np.array([0.9], np.float32),
+            labels=np.array([0]),
+            seen=np.array([True]),
+            stationary=np.array([False]),
+            class_names=("person",),
+        )
+        return annotate(make_frame(size=(200, 200)), tracks)
+
+    for track_id in (1, 2, len(PALETTE) + 1):
+        blue, green, red = drawn(track_id).bgr()[188, 100].tolist()
+        assert (red, green, blue) == pytest.approx(PALETTE[track_id % len(PALETTE)], abs=3)
+    one, other = drawn(1), drawn(len(PALETTE) + 1)
+    assert changed(one, other).any(), "the number differs where the colour does not"
+    blue, green, red = drawn(0).bgr()[188, 100].tolist()
+    assert (red, green, blue) == pytest.approx(PALETTE[0], abs=3), "that of its class"
 
 
 def test_every_object_is_drawn_in_the_colour_of_its_class(

@@ -15,6 +15,7 @@ from pipeline.attention import Attention, Motion
 from pipeline.config import Config, load_config, slug
 from pipeline.errors import ConfigError, UsageError
 from pipeline.plain_yaml import MAX_FILE_BYTES
+from pipeline.tracking.settings import TrackerSettings
 
 
 @pytest.fixture
@@ -93,6 +94,7 @@ def test_every_documented_setting_is_read(load) -> None:
         score: 0.25
         detect_fps: 12.5
         motion: {threshold: 6, refresh_s: 30}
+        tracking: {low_score: 0.2, patience_s: 1, confirm_frames: 3, stationary_s: 60}
         nms: {iou: 0.4, class_agnostic: true, class_limit: 5}
         batch: {size: 8, max_wait_s: 0.02, lane: 2, per_source: 3}
         record: out
@@ -130,6 +132,16 @@ def test_a_flag_switches_motion_and_keeps_its_settings(load) -> None:
     on = load("motion: {refresh_s: 60, enabled: false}", motion={"enabled": True}).motion
     assert (on.enabled, on.refresh_s) == (True, 60)
     assert not load("motion: true", motion={"enabled": False}).motion.enabled
+
+
+def test_trackers_want_lower_scores_than_are_reported(load) -> None:
+    config = load("{score: 0.4, tracking: {low_score: 0.2, patience_s: 1}}")
+    assert config.detector_score == 0.2
+    assert config.tracker() == TrackerSettings(sure_score=0.4, patience_s=1)
+    assert load("score: 0.05").detector_score == 0.05
+    off = load("{score: 0.4, tracking: false}")
+    assert off.detector_score == 0.4
+    assert off.tracker() is None
 
 
 @pytest.mark.parametrize("name", ["2026-01-31", "on the porch", "0x7f.mp4"])
@@ -181,6 +193,7 @@ def test_a_tilde_is_the_home_folder_and_names_need_not_be_utf8(
             "sources: [{source: a, motion: {refresh: 1}}]",
             "unknown key 'sources.0.motion.refresh'; did you mean 'refresh_s'?",
         ),
+        ("tracking: {patience: 3}", "unknown key 'tracking.patience'; did you mean 'patience_s'?"),
         ("batch: {1: 2}", "unknown key 'batch.1'; known are: lane, max_wait_s, per_source, size"),
         ("nms: {iuo: 1}", "unknown key 'nms.iuo'; did you mean 'iou'?"),
     ],
@@ -222,7 +235,19 @@ def test_an_unknown_key_is_named_with_its_path_and_a_hint(
         ("score: true", "score: input should be a valid number, got True"),
         ("quiet: 1", "quiet: input should be a valid boolean, got 1"),
         ("max_frames: 0", "max_frames: must be between 1 and 1000000000000, got 0"),
-        ("device: gpu", "device: must be auto, cpu, cuda or cuda:N, got 'gpu'"),
+        ("tracking: {patience_s: 61}", "tracking.patience_s: must be between 0 and 60, got 61"),
+        (
+            "tracking: {confirm_frames: 0}",
+            "tracking.confirm_frames: must be between 1 and 100, got 0",
+        ),
+        (
+            "device: cpu,cuda:0",
+            "device: must be auto, cpu, cuda or cuda:N, or several: cuda:0,cuda:1, got",
+        ),
+        (
+            "device: gpu",
+            "device: must be auto, cpu, cuda or cuda:N, or several: cuda:0,cuda:1, got 'gpu'",
+        ),
         (
             "engine: tpu",
             "engine: input should be 'auto', 'torch', 'compiled' or 'openvino', got 'tpu'",
@@ -325,7 +350,8 @@ def test_a_fault_of_a_flag_is_a_fault_of_usage(load) -> None:
     with pytest.raises(UsageError) as caught:
         load("score: 0.1", {"WATCHLINE__SCORE": "0.2"}, device="tpu")
     assert str(caught.value) == (
-        "command line: device: must be auto, cpu, cuda or cuda:N, got 'tpu'"
+        "command line: device: must be auto, cpu, cuda or cuda:N, or several: cuda:0,cuda:1, "
+        "got 'tpu'"
     )
 
 

@@ -109,7 +109,9 @@ def test_both_rates_are_shown_where_frames_pass_the_detector_by(
             pipeline.ledger.inferred("back")
         else:
             pipeline.ledger.dropped("back", "schedule", "rate")
-        drawn = Result(frame, make_detections(), lambda f, _: f.picture, inferred=inferred)
+        drawn = Result(
+            frame, make_detections(), lambda f, _: f.picture, passed=None if inferred else "rate"
+        )
         pipeline.watched["back"].meter.record(drawn, at_s)
     live = row(rendered(live_table(pipeline, FakeClock(1.0))), "back")
     assert live[1:5] == ["5", "5.0 of 20.0", "0", "15 schedule/rate"]

@@ -12,7 +12,9 @@ def result(make_frame: MakeFrame, make_detections: MakeDetections):
     def make(captured_s: float, objects: int = 0, inferred: bool = True) -> Result:
         detections = make_detections(*[(0, 0, 1, 1, 0.5)] * objects)
         frame = make_frame(captured_s=captured_s)
-        return Result(frame, detections, lambda f, _: f.picture, inferred=inferred)
+        return Result(
+            frame, detections, lambda f, _: f.picture, passed=None if inferred else "busy"
+        )
 
     return make
 

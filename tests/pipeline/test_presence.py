@@ -97,7 +97,12 @@ def test_frames_that_were_not_inferred_do_not_count(
 ) -> None:
     found = make_detections((0, 0, 9, 9, 0.9))
     results = [
-        Result(make_frame("cam", index), found, lambda f, _: f.picture, inferred=index % 3 == 0)
+        Result(
+            make_frame("cam", index),
+            found,
+            lambda f, _: f.picture,
+            passed="rate" if index % 3 else None,
+        )
         for index in range(9)
     ]
     watched = list(presence(results, appear_frames=3))

@@ -65,7 +65,7 @@ def test_there_is_no_line_for_a_frame_that_was_not_inferred(
     tmp_path: Path, make_frame: MakeFrame, make_detections: MakeDetections
 ) -> None:
     seen, passed = (result(make_frame(index=index), make_detections()) for index in (1, 2))
-    passed = replace(passed, inferred=False)
+    passed = replace(passed, passed="still")
     (line,) = written(tmp_path / "a.jsonl", detection_record, passed, seen, passed)
     assert json.loads(line)["index"] == 1
 

@@ -1,0 +1,39 @@
+"""The track stage: identities for detections, and where objects are in frames without any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from pipeline.tracking.byte_track import ByteTracker
+from pipeline.tracking.settings import TrackerSettings
+from pipeline.types import Result
+
+
+def track(results: Iterable[Result], settings: TrackerSettings) -> Iterator[Result]:
+    """Follow the objects of every source.
+
+    Args:
+        results: of any number of sources, each in order.
+        settings: for all of them.
+    Yields:
+        The same results, in order. Their detections are the sure ones, with track ids, and
+        `tracks` says where the objects are: in frames that the detector was not given too.
+    """
+    trackers: dict[str, ByteTracker] = {}
+    for result in results:
+        frame = result.frame
+        tracker = trackers.get(frame.source_id)
+        if tracker is None:
+            tracker = trackers[frame.source_id] = ByteTracker(settings)
+        yield _followed(tracker, result)
+
+
+def _followed(tracker: ByteTracker, result: Result) -> Result:
+    frame, detections = result.frame, result.detections
+    if result.passed is None:
+        detections, tracks = tracker.update(detections, frame.size, frame.time_s)
+        return replace(result, detections=detections, tracks=tracks)
+    where = tracker.hold if result.passed == "still" else tracker.coast
+    tracks = where(frame.size, frame.time_s)
+    return replace(result, detections=detections.above(tracker.settings.sure_score), tracks=tracks)

@@ -1,0 +1,1 @@
+"""Tracking: which object of one frame is which of the next."""

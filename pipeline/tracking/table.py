@@ -1,0 +1,85 @@
+"""What is known of the tracks of a source besides where they are, a column for each fact."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.tracking.association import Floats, Indices, area
+
+Scores = npt.NDArray[np.float32]
+
+_MOVED = 0.7
+"""An object whose box overlaps the one where it stood by less has moved."""
+
+
+class Table:
+    """The facts of T tracks; every column is (T,).
+
+    Args:
+        confirm_frames: detections that a track needs to get its id.
+    """
+
+    def __init__(self, confirm_frames: int) -> None:
+        self._confirm_frames = confirm_frames
+        self.ids: Indices = np.empty(0, np.int64)
+        """0 until a track is confirmed."""
+        self.labels: Indices = np.empty(0, np.int64)
+        self.scores: Scores = np.empty(0, np.float32)
+        """Of the latest detection."""
+        self.seen_s: Floats = np.empty(0)
+        """When a detection last matched, by the tracker's clock."""
+        self.still_s: Floats = np.empty(0)
+        """For how long it has not moved."""
+        self._hits: Indices = np.empty(0, np.int64)
+        self._places: Floats = np.empty((0, 4))
+        """(T, 4) xyxy: where it was when it last moved."""
+        self._last_id = 0
+
+    def begin(self, labels: Indices, scores: Scores, now_s: float) -> None:
+        """Add tracks."""
+        count = len(labels)
+        self.ids = np.concatenate([self.ids, np.zeros(count, np.int64)])
+        self.labels = np.concatenate([self.labels, labels])
+        self.scores = np.concatenate([self.scores, scores])
+        self.seen_s = np.concatenate([self.seen_s, np.full(count, now_s)])
+        self.still_s = np.concatenate([self.still_s, np.zeros(count)])
+        self._hits = np.concatenate([self._hits, np.ones(count, np.int64)])
+        self._places = np.concatenate([self._places, np.zeros((count, 4))])
+        self._confirm()
+
+    def hit(self, rows: Indices, scores: Scores, now_s: float) -> None:
+        """Note that tracks were detected."""
+        self.scores[rows] = scores
+        self.seen_s[rows] = now_s
+        self._hits[rows] += 1
+        self._confirm()
+
+    def age(self, gap_s: float) -> None:
+        """Let time pass."""
+        self.still_s += gap_s
+
+    def note_places(self, boxes: Floats) -> None:
+        """Look where the tracks are, (T, 4) xyxy, and which of them have moved."""
+        moved = _overlap(self._places, boxes) < _MOVED
+        self._places[moved] = boxes[moved]
+        self.still_s[moved] = 0
+
+    def keep(self, rows: npt.NDArray[np.bool_]) -> None:
+        """Forget the others."""
+        self.ids, self.labels, self.scores = self.ids[rows], self.labels[rows], self.scores[rows]
+        self.seen_s, self.still_s = self.seen_s[rows], self.still_s[rows]
+        self._hits, self._places = self._hits[rows], self._places[rows]
+
+    def _confirm(self) -> None:
+        new = np.flatnonzero((self.ids == 0) & (self._hits >= self._confirm_frames))
+        self.ids[new] = self._last_id + 1 + np.arange(len(new))
+        self._last_id += len(new)
+
+
+def _overlap(ours: Floats, theirs: Floats) -> Floats:
+    """Intersection over union of each box and its counterpart: (T,), 0..1."""
+    low, high = np.maximum(ours[:, :2], theirs[:, :2]), np.minimum(ours[:, 2:], theirs[:, 2:])
+    shared = area(np.hstack([low, high]))
+    overlap: Floats = shared / np.maximum(area(ours) + area(theirs) - shared, 1e-9)
+    return overlap
