@@ -153,7 +153,7 @@ class Tracks:
     boxes: npt.NDArray[np.float32]
     """(T, 4) xyxy in pixels of the frame, smoothed, clipped to it."""
     scores: npt.NDArray[np.float32]
-    """(T,) of the latest detection of each, 0..1."""
+    """(T,) of the latest sure detection of each, 0..1."""
     labels: npt.NDArray[np.int64]
     """(T,) indices into `class_names`."""
     seen: npt.NDArray[np.bool_]

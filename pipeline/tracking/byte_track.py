@@ -69,7 +69,7 @@ class ByteTracker:
         elapsed_s, self._looked_s = self._now_s - self._looked_s, self._now_s
         matched = np.flatnonzero(track_of >= 0)
         self._motion.update(track_of[matched], boxes[matched])
-        self._table.hit(track_of[matched], detections.scores[matched], self._now_s)
+        self._table.hit(track_of[matched], detections.scores[matched], sure[matched], self._now_s)
         # What is shown follows what was seen: the filter is slow to believe in another shape.
         where = self._motion.boxes()
         where[track_of[matched]] = boxes[matched]

@@ -26,7 +26,7 @@ class Table:
         """0 until a track is confirmed."""
         self.labels: Indices = np.empty(0, np.int64)
         self.scores: Scores = np.empty(0, np.float32)
-        """Of the latest detection."""
+        """Of the latest sure detection."""
         self.seen_s: Floats = np.empty(0)
         """When a detection last matched, by the tracker's clock."""
         self.still_s: Floats = np.empty(0)
@@ -48,9 +48,9 @@ class Table:
         self._places = np.concatenate([self._places, np.zeros((count, 4))])
         self._confirm()
 
-    def hit(self, rows: Indices, scores: Scores, now_s: float) -> None:
-        """Note that tracks were detected."""
-        self.scores[rows] = scores
+    def hit(self, rows: Indices, scores: Scores, sure: npt.NDArray[np.bool_], now_s: float) -> None:
+        """Note that tracks were detected, surely or not."""
+        self.scores[rows[sure]] = scores[sure]
         self.seen_s[rows] = now_s
         self._hits[rows] += 1
         self._confirm()

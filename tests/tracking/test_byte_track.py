@@ -86,6 +86,8 @@ def test_a_low_score_keeps_a_track_alive_but_starts_none() -> None:
     for _ in range(50):
         assert follower.see(person(100, 0.2)) == [], "it is not reported"
         assert follower.shown() == [1]
+        assert follower.tracks is not None
+        assert follower.tracks.scores.tolist() == pytest.approx([0.9]), "nor is its score"
     assert follower.see(person(100)) == [1]
     fresh = Follower()
     for _ in range(10):
