@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
@@ -82,6 +82,47 @@ def force_exit(code: int) -> NoReturn:
     """End the process without waiting for anything; output files may be cut short."""
     os.write(2, _FORCED)
     os._exit(code)
+
+
+class Reminder:
+    """Raises once more, when asked, what a signal has raised to no effect.
+
+    A signal raises wherever the main thread is, and Python ignores what is raised in a destructor.
+    For long work that can ask between its steps.
+    """
+
+    def __init__(self) -> None:
+        self._noted: tuple[Callable[..., object], int] | None = None
+        self._previous = {
+            number: handler
+            for number in (signal.SIGINT, signal.SIGTERM)
+            if callable(handler := signal.getsignal(number))
+        }
+
+    def check(self) -> None:
+        """Raise what the last signal stands for, if there was one."""
+        if self._noted is not None:
+            handler, number = self._noted
+            handler(number, None)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        handler = self._previous[signal.Signals(number)]
+        self._noted = handler, number
+        handler(number, frame)
+
+    def __enter__(self) -> Self:
+        for number in self._previous:
+            signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

