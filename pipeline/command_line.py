@@ -34,7 +34,7 @@ def exit_with(app: typer.Typer) -> NoReturn:
     except Exception as error:  # a fault of ours
         _show_traceback()
         code = _complain(f"internal error: {type(error).__name__}: {error}", 70)
-    sys.exit(code)
+    sys.exit(code or 0)  # a command that has nothing to say of how it ended returns None
 
 
 def end_process(main: Callable[[], NoReturn]) -> NoReturn:

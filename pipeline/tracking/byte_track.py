@@ -62,6 +62,10 @@ class ByteTracker:
             self._size = size
             self._keep(np.zeros(len(self._table.ids), bool))
         self._class_names = detections.class_names
+        if len(detections) == len(self._table.ids) == 0:  # most frames of most cameras
+            self._now_s += self._pass(time_s)
+            self._looked_s = self._now_s
+            return replace(detections, track_ids=np.empty(0, np.int64)), self._tracks(size)
         self._predict(time_s)
         boxes = detections.boxes.astype(np.float64)
         sure = detections.scores >= self.settings.sure_score
