@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
@@ -84,45 +84,31 @@ def force_exit(code: int) -> NoReturn:
     os._exit(code)
 
 
-class Reminder:
-    """Raises once more, when asked, what a signal has raised to no effect.
+@contextmanager
+def reminding() -> Iterator[Callable[[], None]]:
+    """Give long work a check, which raises once more what a signal has raised to no effect.
 
     A signal raises wherever the main thread is, and Python ignores what is raised in a destructor.
-    For long work that can ask between its steps.
     """
+    noted: list[int] = []
+    previous = {
+        number: handler
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if callable(handler := signal.getsignal(number))
+    }
 
-    def __init__(self) -> None:
-        self._noted: tuple[Callable[..., object], int] | None = None
-        self._previous = {
-            number: handler
-            for number in (signal.SIGINT, signal.SIGTERM)
-            if callable(handler := signal.getsignal(number))
-        }
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        previous[signal.Signals(number)](number, frame)
 
-    def check(self) -> None:
-        """Raise what the last signal stands for, if there was one."""
-        if self._noted is not None:
-            handler, number = self._noted
-            handler(number, None)
+    def check() -> None:
+        for number in noted[-1:]:
+            previous[signal.Signals(number)](number, None)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        handler = self._previous[signal.Signals(number)]
-        self._noted = handler, number
-        handler(number, frame)
-
-    def __enter__(self) -> Self:
-        for number in self._previous:
-            signal.signal(number, self._note)
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+    with ExitStack() as entered:
+        for number in previous:
+            entered.enter_context(_handled(number, note))
+        yield check
 
 
 @contextmanager
@@ -132,8 +118,15 @@ def terminable() -> Iterator[None]:
     def end(number: int, _frame: FrameType | None) -> NoReturn:
         raise SystemExit(128 + number)
 
-    previous = signal.signal(signal.SIGTERM, end)
+    with _handled(signal.SIGTERM, end):
+        yield
+
+
+@contextmanager
+def _handled(number: int, handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """Handle a signal, and leave it to whoever did so before afterwards."""
+    previous = signal.signal(number, handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        signal.signal(number, previous)

@@ -200,10 +200,14 @@ class Result:
         """Whether the detections are of this very frame."""
         return self.passed is None
 
+    @property
+    def objects(self) -> Detections | Tracks:
+        """What is drawn: where the objects are, or were found where nothing tracks."""
+        return self.detections if self.tracks is None else self.tracks
+
     def annotated(self) -> Picture:
         """The frame with its objects drawn on; drawn for the first caller, shared by all."""
         with self._drawing:
             if not self._drawn:
-                objects = self.detections if self.tracks is None else self.tracks
-                self._drawn.append(self.draw(self.frame, objects))
+                self._drawn.append(self.draw(self.frame, self.objects))
             return self._drawn[0]

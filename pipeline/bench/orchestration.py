@@ -16,7 +16,7 @@ from typing import Self
 from pipeline.bench.cost import Cost, measure
 from pipeline.bench.tools import Tools
 from pipeline.clock import Clock, SystemClock
-from pipeline.config import Config
+from pipeline.config import Config, TrackingConfig
 from pipeline.protocols import Sink
 from pipeline.types import Detections, Frame, Result, Skipped, Status
 
@@ -85,6 +85,7 @@ def orchestration_cost(
         sinks: how many take every result.
         seconds: roughly how long to measure.
     """
+    config = config.model_copy(update={"tracking": TrackingConfig(enabled=False)})  # a stage itself
     clock, detector = SystemClock(), _Found(results)
     frames = [result.frame for result in results]
 

@@ -21,9 +21,13 @@ from pipeline.bench.tools import Progress, Tools
 from pipeline.config import Config
 from pipeline.errors import SourceError
 from pipeline.protocols import Detector, Sink, Source
+from pipeline.track import track
 from pipeline.types import Frame, Result
 
-STAGES = ("decode", "make the input", "network", "post-processing", "draw", "encode", "JSON line")
+STAGES = (
+    *("decode", "make the input", "network", "post-processing"),
+    *("track", "draw", "encode", "JSON line"),
+)
 ORCHESTRATION = "orchestration"
 """Not a stage, but what holds them together."""
 BLOCK = 16
@@ -106,6 +110,9 @@ def _costs_of(
         replace(one, frame=replace(one.frame, pts_s=number / 25))
         for number, one in enumerate(results)
     ]
+    if (settings := config.tracker()) is not None:
+        yield "track", measure(lambda: len(list(track(results, settings))), seconds / 4)
+        results = list(track(results, settings))
     if record:
         yield "draw", measure(lambda: _draw(results), seconds)
         for result in results:
@@ -181,7 +188,7 @@ def _detect(detector: Detector, frames: Sequence[Frame], at_once: int) -> int:
 
 def _draw(results: Sequence[Result]) -> int:
     for result in results:
-        result.draw(result.frame, result.detections)
+        result.draw(result.frame, result.objects)
     return len(results)
 
 

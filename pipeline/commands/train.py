@@ -165,15 +165,15 @@ def _build(
 def _run(trainer: Trainer, folder: RunFolder, run: Run, console: Console) -> None:
     """Train the epochs that are left and keep each in the folder."""
     from pipeline.clock import SystemClock
-    from pipeline.interrupts import Reminder
+    from pipeline.interrupts import reminding
     from pipeline.training.history import EpochRecord
     from pipeline.training.view import TrainingView
 
     epochs, steps = run.recipe.epochs, trainer.total_steps - trainer.steps
     try:
-        with TrainingView(console, SystemClock(), epochs, steps) as view, Reminder() as signals:
+        with TrainingView(console, SystemClock(), epochs, steps) as view, reminding() as check:
             for report in trainer.run():
-                signals.check()
+                check()
                 if isinstance(report, EpochRecord):
                     folder.save(trainer, run)
                 view.show(report)

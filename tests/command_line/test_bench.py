@@ -12,7 +12,10 @@ import pytest
 from tests.command_line.outcome import Watchline, complaint
 from tests.kinds import MakeVideo
 
-STAGES = ["decode", "make the input", "network", "post-processing", "draw", "encode", "JSON line"]
+STAGES = [
+    *("decode", "make the input", "network", "post-processing"),
+    *("track", "draw", "encode", "JSON line"),
+]
 
 
 @pytest.fixture

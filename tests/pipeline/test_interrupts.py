@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import interrupts
 from pipeline.clock import SystemClock
-from pipeline.interrupts import DRAIN_S, FORCE_S, Interrupts, Reminder, terminable
+from pipeline.interrupts import DRAIN_S, FORCE_S, Interrupts, reminding, terminable
 
 
 class StoppedClock(SystemClock):
@@ -164,17 +164,17 @@ def test_a_signal_that_was_lost_is_raised_again(
     number: signal.Signals, raised: type[BaseException]
 ) -> None:
     before = signal.getsignal(number)
-    with terminable(), Reminder() as reminder:
-        reminder.check()
+    with terminable(), reminding() as check:
+        check()
         interrupted = Interrupted(number)
         del interrupted
         with pytest.raises(raised):
-            reminder.check()
+            check()
     assert signal.getsignal(number) is before
 
 
 def test_a_signal_raises_at_once() -> None:
-    with pytest.raises(KeyboardInterrupt), Reminder():
+    with pytest.raises(KeyboardInterrupt), reminding():
         signal.raise_signal(signal.SIGINT)
         pytest.fail("too late")
 
@@ -182,8 +182,8 @@ def test_a_signal_raises_at_once() -> None:
 def test_signals_that_are_ignored_stay_so() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with Reminder() as reminder:
+        with reminding() as check:
             signal.raise_signal(signal.SIGINT)
-            reminder.check()
+            check()
     finally:
         signal.signal(signal.SIGINT, before)
