@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -18,22 +18,22 @@ from pipeline.command_line import end_process, exit_with
 from pipeline.commands.bench import bench_command
 from pipeline.commands.doctor import Examine, doctor_command
 from pipeline.commands.evaluate import evaluate_command
+from pipeline.commands.export import export_command
 from pipeline.commands.models import models_app
+from pipeline.commands.replay import ReplayTools, replay_command
 from pipeline.commands.train import train
 from pipeline.config import Config, Engine, LogFormat, Precision, load_config
 from pipeline.errors import PipelineError, SinkError, SourceError, UsageError
 from pipeline.interrupts import Interrupts
 
 if TYPE_CHECKING:
-    from pipeline.attention import Attention
     from pipeline.bench.tools import Tools
     from pipeline.clock import Clock
-    from pipeline.events import Event
+    from pipeline.export import Recorder
     from pipeline.graph import Pipeline
-    from pipeline.models import ReadyDetector
     from pipeline.picture import Picture
-    from pipeline.protocols import Detector, Sink, Source
-    from pipeline.types import Frame, Result
+    from pipeline.protocols import Source
+    from pipeline.types import Frame
     from sinks.outputs import Outputs
 
 REFRESH_S = 0.25
@@ -73,13 +73,39 @@ def watch(
     record: Annotated[
         Path | None, typer.Option(help="Annotated video: an .mp4 file, or a folder.")
     ] = None,
-    detections: Annotated[
-        Path | None, typer.Option(help="JSON lines file, one line an inferred frame.")
+    segments: Annotated[
+        Path | None, typer.Option(help="Folder for the cameras' own video, in files of a minute.")
     ] = None,
-    events: Annotated[Path | None, typer.Option(help="JSON lines file, one line an event.")] = None,
+    clips: Annotated[
+        Path | None,
+        typer.Option(help="Folder for a clip of each event, of the cameras' own video."),
+    ] = None,
+    detections: Annotated[
+        Path | None, typer.Option(help="JSON lines, one line an inferred frame; or a .csv file.")
+    ] = None,
+    events: Annotated[
+        Path | None, typer.Option(help="JSON lines, one line an event; or a .csv file.")
+    ] = None,
+    sink: Annotated[
+        list[str] | None,
+        typer.Option(help="Where events go: mqtt://, kafka://, redis://, amqp://, https://, ..."),
+    ] = None,
+    push: Annotated[
+        str | None,
+        typer.Option(help="Media server for annotated streams: rtsp://, rtmp://, srt://."),
+    ] = None,
+    display: Annotated[
+        bool | None, typer.Option("--display", help="Show a window; q closes it and ends the run.")
+    ] = None,
     duration: Annotated[float | None, typer.Option(help="End after so many seconds.")] = None,
     max_frames: Annotated[
         int | None, typer.Option(help="End each source after so many frames.")
+    ] = None,
+    snapshots: Annotated[
+        Path | None, typer.Option(help="Folder for the best picture of each object.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for heat maps and counts over time.")
     ] = None,
     quiet: Annotated[
         bool | None, typer.Option("--quiet", help="Print nothing but the JSON summary.")
@@ -98,8 +124,15 @@ def watch(
         "detect_fps": detect_fps,
         "motion": None if motion is None else {"enabled": motion},
         "record": record,
+        "segments": None if segments is None else {"folder": segments},
+        "clips": None if clips is None else {"folder": clips},
         "detections": detections,
         "events": events,
+        "sinks": sink or None,
+        "snapshots": snapshots,
+        "report": report,
+        "push": push,
+        "display": display,
         "duration": duration,
         "max_frames": max_frames,
         "quiet": quiet,
@@ -113,6 +146,7 @@ def demo(
     output: Annotated[Path, typer.Option(help="Folder for what the demo leaves.")] = Path("out"),
 ) -> int:
     """Fetch the default model and a clip, detect people, leave a video and JSON lines."""
+    from pipeline import demo_rules
     from pipeline.console import download_bar
     from pipeline.fetch import DEMO_CLIP, fetch
 
@@ -123,8 +157,9 @@ def demo(
         "record": output / "demo.mp4",
         "detections": output / "detections.jsonl",
         "events": output / "events.jsonl",
+        **demo_rules.RULES,
     }
-    return _watch(Config.model_validate(settings))
+    return _watch(load_config(None, os.environ, settings))
 
 
 def _picture_reader() -> Callable[[Path], Picture]:
@@ -161,8 +196,9 @@ def _examiner() -> Examine:
 def _bench_tools() -> Tools:
     """What `bench` measures: the parts of `watch`."""
     from pipeline.bench.tools import Tools
-    from sinks.jsonlines import JsonLines, detection_record
-    from sinks.video import VideoRecorder
+    from pipeline.configured import load, make_pipeline
+    from sinks.annotated.recorder import VideoRecorder
+    from sinks.jsonlines import JsonLines, detection_records
     from sources import open_source
     from sources.clip import write_clip
     from sources.paced import Paced
@@ -171,15 +207,41 @@ def _bench_tools() -> Tools:
         open_source=open_source,
         pace=Paced,
         write_clip=write_clip,
-        load_detector=partial(_load, errors=Console(stderr=True)),
-        join=_join,
+        load_detector=partial(load, errors=Console(stderr=True)),
+        join=make_pipeline,
         record=VideoRecorder,
-        detections=lambda path: JsonLines(path, detection_record),
+        detections=lambda path: JsonLines(path, detection_records),
     )
+
+
+def _replay_tools() -> ReplayTools:
+    """What `replay` writes."""
+    from sinks.replay import ReplayOutputs
+
+    return ReplayOutputs()
+
+
+class _ExportTools:
+    """See `pipeline.export.ExportTools`."""
+
+    def open(self, path: Path, source_id: str, begin_s: float, end_s: float) -> Source:
+        """A video file between two moments."""
+        from pipeline.clock import SystemClock
+        from sources.file import FileSource
+
+        return FileSource(path, source_id, SystemClock(), begin_s=begin_s, end_s=end_s)
+
+    def record(self, output: Path, inputs: Sequence[Path], source_id: str) -> Recorder:
+        """What writes the video."""
+        from sinks.export import export_recorder
+
+        return export_recorder(output, inputs, source_id)
 
 
 app.command()(doctor_command(_examiner))
 app.command()(bench_command(_bench_tools))
+app.command()(replay_command(_replay_tools))
+app.command()(export_command(_ExportTools))
 app.command()(train)
 app.command()(evaluate_command(_picture_reader))
 app.add_typer(models_app(_sample, _picture_reader), name="models")
@@ -202,7 +264,8 @@ def _watch(config: Config) -> int:
         exit_code = _run(pipeline, outputs, clock, config.duration, console)
     except (PipelineError, SinkError) as error:
         failure = error
-    summary = summarise(pipeline, clock.monotonic() - started_s)
+    lost = {name: sink.lost for name, sink in outputs.all().items()}
+    summary = summarise(pipeline, clock.monotonic() - started_s, lost)
     files = {name: sink.files for name, sink in outputs.all().items()}
     if config.quiet:
         print(json.dumps(summary))
@@ -210,79 +273,50 @@ def _watch(config: Config) -> int:
         Console().print(summary_table(summary, files), soft_wrap=True)
     if failure is not None:
         partial_files = ", ".join(str(path) for paths in files.values() for path in paths)
-        ends_early = f"; ends early: {partial_files}" if partial_files else ""
+        aborted = partial_files and isinstance(failure, PipelineError)
+        ends_early = f"; ends early: {partial_files}" if aborted else ""
         raise type(failure)(f"{failure}{ends_early}") from failure
     return exit_code
 
 
 def _build(config: Config, clock: Clock, errors: Console) -> tuple[Pipeline, Outputs]:
     """Open what a configuration names; touches no output, and leaves no trace of a fault."""
-    from sinks.outputs import open_outputs
+    from pipeline.configured import (
+        check_classes,
+        check_copied,
+        check_sources,
+        check_tracking,
+        load,
+        make_pipeline,
+        masked,
+    )
+    from sinks.configured import open_sinks
     from sources import open_source
 
     if not config.sources:
         raise UsageError("nothing to watch: name a camera, a video file or a folder of pictures")
-    addresses, source_ids = [item.source for item in config.sources], config.source_ids()
-    sources = [
-        open_source(address, source_id, clock)
-        for address, source_id in zip(addresses, source_ids, strict=True)
+    check_tracking(config)
+    check_sources(config, config.source_ids())
+    opened = [
+        open_source(item.source, source_id, clock)
+        for item, source_id in zip(config.sources, config.source_ids(), strict=True)
     ]
-    outputs = open_outputs(source_ids, addresses, config.record, config.detections, config.events)
-    detector = _load(config, errors)
-    attention = {
-        source_id: config.attention(item)
-        for source_id, item in zip(source_ids, config.sources, strict=True)
-    }
-    pipeline = _join(config, sources, detector, outputs.results, clock, outputs.events, attention)
+    check_copied(config, opened)
+    outputs = open_sinks(config, clock)
+    detector = load(config, errors)
+    check_classes(config, detector.class_names)
+    pipeline = make_pipeline(
+        config,
+        [masked(source, config) for source in opened],
+        detector,
+        outputs.results,
+        clock,
+        outputs.events,
+        outputs.media,
+    )
     for sink in outputs.all().values():  # last, as it makes folders
         sink.prepare()
     return pipeline, outputs
-
-
-def _load(config: Config, errors: Console) -> ReadyDetector:
-    """Load the detector that a configuration names."""
-    from pipeline.console import download_bar
-    from pipeline.models import load_detector
-
-    with download_bar(errors, f"model {config.model}") as progress:
-        return load_detector(
-            config.model,
-            config.weights,
-            device=config.device,
-            engine=config.engine,
-            precision=config.precision,
-            score=config.detector_score,
-            nms=config.nms,
-            progress=progress,
-        )
-
-
-def _join(
-    config: Config,
-    sources: Sequence[Source],
-    detector: Detector,
-    results: Mapping[str, Sink[Result]],
-    clock: Clock,
-    events: Mapping[str, Sink[Event]] | None = None,
-    attention: Mapping[str, Attention] | None = None,
-) -> Pipeline:
-    """Join sources, detector and sinks as configured."""
-    from pipeline.graph import Pipeline
-
-    return Pipeline(
-        sources,
-        detector,
-        results,
-        events or {},
-        clock=clock,
-        batch_size=config.batch.size,
-        batch_wait_s=config.batch.max_wait_s,
-        batch_per_source=config.batch.per_source,
-        lane_capacity=config.batch.lane,
-        attention=attention,
-        tracking=config.tracker(),
-        max_frames=config.max_frames,
-    )
 
 
 def _run(
@@ -294,18 +328,21 @@ def _run(
 ) -> int:
     """Run a pipeline to its end, drawn on the console if it is a terminal; the exit code."""
     from pipeline.console import live_table
+    from pipeline.outlet import unless_left
 
-    started_s = clock.monotonic()
+    started_s, interrupts = clock.monotonic(), Interrupts(clock)
     # Left in the order: the threads end, the view goes, the files are finished.
-    with Interrupts(clock) as interrupts, ExitStack() as entered:
-        for sink in outputs.all().values():
-            entered.enter_context(sink)
+    with interrupts, interrupts.come_first(), ExitStack() as entered:
+        for name, sink in outputs.all().items():
+            entered.enter_context(unless_left(name, sink, pipeline.left_behind))
         live = None
         if console is not None and console.is_terminal:
             live = entered.enter_context(Live(console=console, auto_refresh=False, transient=True))
         entered.enter_context(pipeline)
         while not pipeline.wait(REFRESH_S):
             interrupts.obey(pipeline)
+            if outputs.display is not None and outputs.display.update(_troubles(pipeline)):
+                pipeline.stop()
             if duration_s is not None and clock.monotonic() - started_s >= duration_s:
                 pipeline.stop()
             if live is not None:
@@ -314,6 +351,12 @@ def _run(
         return interrupts.exit_code
     failed = any(watched.failure for watched in pipeline.watched.values())
     return SourceError.exit_code if failed else 0
+
+
+def _troubles(pipeline: Pipeline) -> dict[str, str]:
+    """What is amiss with each source that is not well."""
+    watched = list(pipeline.watched.items())  # others may add to it
+    return {source_id: item.trouble for source_id, item in watched if item.trouble}
 
 
 def main() -> NoReturn:

@@ -45,7 +45,7 @@ from benchmarks.cameras import (
 from pipeline.clock import SystemClock
 from pipeline.protocols import Detector
 from pipeline.types import Result
-from sinks.jsonlines import JsonLines, detection_record
+from sinks.jsonlines import JsonLines, detection_records
 from sources import open_source
 from tests.servers.media import read_number
 from tests.servers.rtsp import RtspServer, sent_s
@@ -58,7 +58,7 @@ class TimedLines:
     """The detections file, and when the line of each numbered frame was written."""
 
     def __init__(self, path: Path) -> None:
-        self._lines = JsonLines(path, detection_record)
+        self._lines = JsonLines(path, detection_records)
         self.written: list[tuple[str, int, float]] = []
         """Source, number in the picture, monotonic seconds."""
 

@@ -1,43 +1,70 @@
-"""Draws objects on the Y, U and V planes, which spares two trips through RGB a frame."""
+"""Draws what was found: objects, zones and lines with their counts, trails and a clock."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 
-import cv2
 import numpy as np
 
-from pipeline.picture import Matrix, Picture, yuv_to_rgb
+from pipeline.brush import Brush
+from pipeline.picture import Picture
+from pipeline.rules.geometry import Points
+from pipeline.scene import LineView, Scene, ZoneView
 from pipeline.types import Detections, Frame, Tracks
 
-# Bright colours that differ for every kind of colour vision (after Okabe and Ito), as RGB.
-PALETTE = (
-    (0, 200, 140),
-    (86, 180, 233),
-    (240, 228, 66),
-    (230, 159, 0),
-    (213, 94, 0),
-    (204, 121, 167),
-    (60, 130, 230),
-    (220, 220, 220),
-)
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
-_REFERENCE_HEIGHT = 480
-"""Picture height at which lines are 2 pixels wide; they grow with the picture."""
-
-YuvColour = tuple[int, int, int]
+_ZONE, _CROWDED, _LINE, _CLOCK = 6, 4, 3, 7
+"""Places in the palette."""
+_ARROW = 14
+"""Length of the arrow that points inwards, pixels of a picture 480 high."""
 
 
-def annotate(frame: Frame, objects: Detections | Tracks) -> Picture:
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What is drawn besides the objects."""
+
+    zones: bool = True
+    """And lines."""
+    trails: bool = True
+    clock: bool = False
+    """The time of the frame by the camera, or by us if that does not tell."""
+    clock_zone: tzinfo | None = UTC
+    """Whose time; None for the machine's."""
+
+
+def annotate(
+    frame: Frame,
+    objects: Detections | Tracks,
+    scene: Scene | None = None,
+    style: Style | None = None,
+) -> Picture:
     """Return a copy of the frame's picture with a box, class and score for each object.
 
     Tracks are drawn with their ids, of which each has its colour; what has no id by class.
     """
-    source = frame.picture
+    source, style, scene = frame.picture, style or Style(), scene or Scene()
     picture = Picture(
         source.y.copy(), source.u.copy(), source.v.copy(), source.full_range, source.matrix
     )
-    colours = _palette(picture.full_range, picture.matrix)
+    brush = Brush(picture)
+    if style.zones:
+        for zone in scene.zones:
+            _draw_zone(brush, zone, picture.size)
+        for line in scene.lines:
+            _draw_line(brush, line, picture.size)
+    if style.trails:
+        for track_id, points in scene.trails.items():
+            if len(points) > 1:
+                brush.path(points, brush.colours[track_id % len(brush.colours)])
+    _draw_objects(brush, objects)
+    if style.clock:
+        time = (frame.sender_time or frame.wall_time).astimezone(style.clock_zone)
+        brush.label(_clock_text(time), 0, picture.size[0], brush.colours[_CLOCK])
+    return picture
+
+
+def _draw_objects(brush: Brush, objects: Detections | Tracks) -> None:
     boxes, names, scores = (
         np.rint(objects.boxes).astype(int).tolist(),
         objects.names,
@@ -46,61 +73,47 @@ def annotate(frame: Frame, objects: Detections | Tracks) -> Picture:
     # The best object is drawn last, so that it lies on top.
     for row in np.argsort(scores, kind="stable").tolist():
         text = f"{names[row]} {scores[row]:.2f}"
-        colour = int(objects.labels[row])
+        number = int(objects.labels[row])
         if isinstance(objects, Tracks) and objects.ids[row]:
-            colour = int(objects.ids[row])
-            text = f"{names[row]} {colour} {scores[row]:.2f}"
-        _draw_object(picture, boxes[row], text, colours[colour % len(colours)])
-    return picture
+            number = int(objects.ids[row])
+            text = f"{names[row]} {number} {scores[row]:.2f}"
+        colour = brush.colours[number % len(brush.colours)]
+        x1, y1, _, _ = boxes[row]
+        brush.outline(boxes[row], colour)
+        brush.label(text, x1, y1, colour)
 
 
-@lru_cache
-def _palette(full_range: bool, matrix: Matrix) -> list[YuvColour]:
-    """The colours as a picture's matrix and range have them."""
-    weights, offset = yuv_to_rgb(full_range, matrix)
-    yuv = np.linalg.solve(weights, (np.array(PALETTE, np.float32) - offset).T).T
-    return [(y, u, v) for y, u, v in np.clip(np.rint(yuv), 0, 255).astype(int).tolist()]
+def _draw_zone(brush: Brush, view: ZoneView, size: tuple[int, int]) -> None:
+    """Draw the border of a zone, and its name and occupancy at its highest corner."""
+    corners = _in_pixels(view.zone.polygon, size)
+    colour = brush.colours[_CROWDED if view.crowded else _ZONE]
+    brush.path(corners, colour, closed=True)
+    x, y = min(corners, key=lambda corner: (corner[1], corner[0]))
+    brush.label(f"{view.zone.name}: {view.occupancy}", round(x), round(y), colour)
 
 
-def _draw_object(picture: Picture, box: list[int], text: str, colour: YuvColour) -> None:
-    """Draw one box and, above it or else inside, its text on a filled label."""
-    height, width = picture.size
-    x1, y1, x2, y2 = box
-    scale = max(1.0, height / _REFERENCE_HEIGHT)
-    line = round(2 * scale)
-    _outline(picture, (x1, y1, x2, y2), colour, line)
-
-    font_scale = 0.45 * scale
-    stroke = max(1, round(scale))
-    (text_width, text_height), baseline = cv2.getTextSize(text, _FONT, font_scale, stroke)
-    pad = round(3 * scale)
-    label_width, label_height = text_width + 2 * pad, text_height + baseline + 2 * pad
-    left = max(0, min(x1, width - label_width))
-    top = y1 - label_height if y1 >= label_height else y1
-    _fill(picture, (left, top, left + label_width, top + label_height), colour)
-    ink = 16 if colour[0] > 110 else 235
-    origin = (left + pad, top + pad + text_height)
-    cv2.putText(picture.y, text, origin, _FONT, font_scale, ink, stroke, cv2.LINE_AA)
+def _draw_line(brush: Brush, view: LineView, size: tuple[int, int]) -> None:
+    """Draw a line, an arrow that points inwards, and its counts at its beginning."""
+    (x1, y1), (x2, y2) = start, end = _in_pixels(view.line.points, size)
+    colour = brush.colours[_LINE]
+    brush.path((start, end), colour)
+    length = np.hypot(x2 - x1, y2 - y1)
+    middle = np.array([x1 + x2, y1 + y2]) / 2
+    along = np.array([x2 - x1, y2 - y1]) / length * _ARROW * brush.scale
+    inwards = np.array([-along[1], along[0]])
+    tip = middle + inwards
+    brush.path(np.array([middle, tip]), colour)
+    barbs = np.array([tip - (inwards - along) / 3, tip, tip - (inwards + along) / 3])
+    brush.path(barbs, colour)
+    text = f"{view.line.name}: in {view.count_in}, out {view.count_out}"
+    brush.label(text, round(x1), round(y1), colour)
 
 
-def _outline(
-    picture: Picture, box: tuple[int, int, int, int], colour: YuvColour, line: int
-) -> None:
-    """Draw the four sides of a box as filled bars that lie within it."""
-    x1, y1, x2, y2 = box
-    _fill(picture, (x1, y1, x2, min(y1 + line, y2)), colour)
-    _fill(picture, (x1, max(y2 - line, y1), x2, y2), colour)
-    _fill(picture, (x1, y1, min(x1 + line, x2), y2), colour)
-    _fill(picture, (max(x2 - line, x1), y1, x2, y2), colour)
+def _in_pixels(points: Points, size: tuple[int, int]) -> Sequence[tuple[float, float]]:
+    height, width = size
+    return [(float(x) * width, float(y) * height) for x, y in points]
 
 
-def _fill(picture: Picture, area: tuple[int, int, int, int], colour: YuvColour) -> None:
-    """Fill a rectangle on the three planes; chroma takes every cell that the area touches."""
-    x1, y1, x2, y2 = (max(0, value) for value in area)
-    if x1 >= x2 or y1 >= y2:
-        return  # it touches no pixel, though it might a chroma cell
-    y, u, v = colour
-    picture.y[y1:y2, x1:x2] = y
-    chroma_rows, chroma_columns = slice(y1 // 2, (y2 + 1) // 2), slice(x1 // 2, (x2 + 1) // 2)
-    picture.u[chroma_rows, chroma_columns] = u
-    picture.v[chroma_rows, chroma_columns] = v
+def _clock_text(time: datetime) -> str:
+    """With the zone, as nobody knows otherwise what time it is."""
+    return f"{time:%Y-%m-%d %H:%M:%S}.{time.microsecond // 100_000} {time:%Z}"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 
 from pipeline.attention import Attention
 from pipeline.channel import Channel
@@ -31,15 +31,22 @@ class Batches:
         schedule: chooses among them.
         max_wait_s: how long frames wait for others at most, which they do under full load.
         clock: for load and rates.
+        on_end: told of each source that was closed once all its frames are worked off.
     """
 
     def __init__(
-        self, frames: Channel[Frame], schedule: Schedule, max_wait_s: float, clock: Clock
+        self,
+        frames: Channel[Frame],
+        schedule: Schedule,
+        max_wait_s: float,
+        clock: Clock,
+        on_end: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._frames = frames
         self._schedule = schedule
         self._max_wait_s = max_wait_s
         self._clock = clock
+        self._on_end = on_end
         self._load = Load()
         self._struggles: dict[str, Struggle] = {}
 
@@ -64,15 +71,27 @@ class Batches:
         """
         asked_s = self._clock.monotonic()
         self._schedule.is_busy = False
-        choose, is_enough = self._schedule.choose, self._schedule.is_enough
-        while (batch := self._frames.take(choose, is_enough, self.wait_s)) is not None:
+        is_enough, news = self._schedule.is_enough, self._schedule.closed
+        while (taken := self._frames.take(self._choose, is_enough, self.wait_s, news)) is not None:
+            batch, drained = taken
+            for source_id in drained:
+                self._on_end(source_id)
             begun_s = self._clock.monotonic()
             self._note_misses(batch, begun_s)
-            yield batch
+            if batch:
+                yield batch
             ended_s = self._clock.monotonic()
             self._load.note(begun_s - asked_s, ended_s - begun_s)
             self._schedule.is_busy = self._load.share >= OVERLOAD
             asked_s = ended_s
+
+    def _choose(self, waiting: Sequence[deque[Frame]]) -> tuple[list[Planned], list[str]]:
+        """Take a batch, and the closed sources of which the last frame was taken before."""
+        waits = {frames[0].source_id for frames in waiting}
+        drained = [source_id for source_id in self._schedule.closed() if source_id not in waits]
+        for source_id in drained:
+            self._schedule.forget(source_id)
+        return self._schedule.choose(waiting), drained
 
     @property
     def wait_s(self) -> float:

@@ -12,16 +12,38 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Generic, Literal, Self, TypeVar
+from typing import Generic, Literal, Protocol, Self, TypeVar
 
 T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
 R = TypeVar("R")
-Overflow = Literal["block", "drop_oldest"]
+Overflow = Literal["block", "drop_oldest", "grow"]
 DropReason = Literal["overflow", "aborted"]
 
 
 class Aborted(Exception):
     """The channel was aborted: every pending and later call ends at once."""
+
+
+class Entry(Protocol[T_contra]):
+    """Where items are put: a lane, or what stands for several. Leaving the context closes it."""
+
+    def put(self, item: T_contra, /) -> None:
+        """Hand an item over."""
+        ...
+
+    def close(self) -> None:
+        """Say that nothing more will come."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
 
 
 class Channel(Generic[T]):
@@ -46,7 +68,8 @@ class Channel(Generic[T]):
 
         Args:
             capacity: how many items the lane holds, at least 1.
-            overflow: what a put on a full lane does: wait for room, or drop the oldest item.
+            overflow: what a put on a full lane does: wait for room, drop the oldest item, or take
+                one more than it should hold.
         Raises:
             ValueError: the capacity is below 1, or the stream has ended.
         """
@@ -69,6 +92,11 @@ class Channel(Generic[T]):
             self._turns.clear()
             self._changed.notify_all()
 
+    def wake(self) -> None:
+        """Let those who wait for room look again whether they still want it."""
+        with self._changed:
+            self._changed.notify_all()
+
     def __iter__(self) -> Iterator[T]:
         """Yield items until the end, one of each lane in turn.
 
@@ -83,29 +111,33 @@ class Channel(Generic[T]):
         choose: Callable[[Sequence[deque[T]]], R],
         enough: Callable[[Sequence[deque[T]]], bool] = lambda _items: True,
         patience_s: float = 0.0,
+        news: Callable[[], object] = lambda: False,
     ) -> R | None:
         """Wait until items are there and let the reader choose among them.
 
-        Both callbacks get the items of every lane that has some, oldest first, and run while no
-        lane can change.
+        The first two callbacks get the items of every lane that has some, oldest first; all run
+        while no lane can change.
 
         Args:
             choose: removes items from the left; what it returns is returned.
             enough: whether to wait no longer for more items.
             patience_s: how long to wait for that, once there are any.
+            news: whether to choose even among nothing; looked at when a lane is closed.
         Returns:
             What was chosen; None at the end of the stream.
         Raises:
             Aborted: the channel was aborted.
         """
         with self._changed:
-            self._changed.wait_for(self._is_ready)
-            self._changed.wait_for(
-                lambda: self._is_over() or enough([lane.items for lane in self._turns]), patience_s
-            )
+            self._changed.wait_for(lambda: self._turns or self._is_over() or news())
+            if self._turns:
+                self._changed.wait_for(
+                    lambda: self._is_over() or enough([lane.items for lane in self._turns]),
+                    patience_s,
+                )
             if self._aborted:
                 raise Aborted(self.name)
-            if not self._turns:
+            if not self._turns and self._is_over():
                 self._ended = True
                 return None
             chosen = choose([lane.items for lane in self._turns])
@@ -113,9 +145,6 @@ class Channel(Generic[T]):
             self._turns = deque(lane for lane in self._turns if lane.items)
             self._changed.notify_all()
             return chosen
-
-    def _is_ready(self) -> bool:
-        return bool(self._turns) or self._is_over()
 
     def _is_over(self) -> bool:
         """Nothing more will come."""
@@ -128,12 +157,18 @@ class Channel(Generic[T]):
             if self._aborted:
                 self._on_drop(item, "aborted")
                 raise Aborted(self.name)
-            if len(lane.items) == lane.capacity:
+            if lane.overflow == "drop_oldest" and len(lane.items) == lane.capacity:
                 self._on_drop(lane.items.popleft(), "overflow")
             elif not lane.items:
                 self._turns.append(lane)
             lane.items.append(item)
             self._changed.notify_all()
+
+    def _wait_for_room(self, lane: Lane[T], given_up: Callable[[], bool]) -> None:
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._aborted or given_up() or len(lane.items) < lane.capacity
+            )
 
     def _close(self) -> None:
         with self._changed:
@@ -161,6 +196,14 @@ class Lane(Generic[T]):
         if self._closed:
             raise ValueError(f"channel {self._channel.name!r}: put on a closed lane")
         self._channel._put(self, item)
+
+    def wait_for_room(self, given_up: Callable[[], bool]) -> None:
+        """Wait until the lane is not full, or the wait is given up, or the channel aborted.
+
+        Args:
+            given_up: looked at when something changes, and at `Channel.wake`.
+        """
+        self._channel._wait_for_room(self, given_up)
 
     def close(self) -> None:
         """Say that nothing more will come; what is inside will still be read."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -19,6 +20,7 @@ class Clock(Protocol):
         ...
 
 
+@lru_cache(4096)  # the frames that an object's events speak of are mostly the same ones
 def utc(time: datetime) -> str:
     """ISO 8601 with milliseconds and a Z, as in 2026-01-01T10:00:00.000Z."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

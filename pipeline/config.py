@@ -3,136 +3,61 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
-from pipeline.attention import REFRESH_S, THRESHOLD, Attention, Motion
+from pipeline.attention import Attention, Motion
+from pipeline.config_parts import (
+    MAX_ID_LENGTH,
+    SLUG,
+    BatchConfig,
+    DetectFps,
+    MotionConfig,
+    MotionSettings,
+    NmsConfig,
+    SourceConfig,
+    TrackingConfig,
+    TrackingSettings,
+)
+from pipeline.encoding import Encoding
 from pipeline.errors import ConfigError, UsageError
 from pipeline.plain_yaml import parse_yaml, read_yaml
+from pipeline.recording_config import ClipsSettings, CopiedConfig, SegmentsSettings
 from pipeline.redact import redact
-from pipeline.settings import Address, FilePath, Settings, between, explain
-from pipeline.tracking.settings import (
-    CONFIRM_FRAMES,
-    LOW_SCORE,
-    PATIENCE_S,
-    STATIONARY_S,
-    TrackerSettings,
+from pipeline.rules.config import (
+    DrawConfig,
+    IgnoreConfig,
+    LineConfig,
+    ObjectsConfig,
+    PlaceConfig,
+    PrivacyConfig,
+    ZoneConfig,
+    check_names,
 )
+from pipeline.rules.rule import SourceRules
+from pipeline.settings import FilePath, Settings, between, explain
+from pipeline.sink_config import AnySink, Dialect, OutboxConfig
+from pipeline.tracking.settings import TrackerSettings
 
+MAX_RULES = 500
+"""Of each kind, for all sources."""
 ENVIRONMENT_PREFIX = "WATCHLINE__"
-MAX_ID_LENGTH = 64
-_SLUG = re.compile(r"[A-Za-z0-9_-]+")
+_PUSH = re.compile(r"(?:rtsps?|rtmps?|srt)://[^\s/?#]\S*", re.IGNORECASE)
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?(,cuda:\d+)*")
 
-_BATCH_SIZE = between(1, 256)
-_WAIT_S = between(0, 10)
-_LANE = between(1, 1024)
 _DURATION_S = between(0.1, 31_536_000)
 _MAX_FRAMES = between(1, 10**12)
 _SHARE = between(0, 1)
-_CLASS_LIMIT = between(1, 1000)
-_DETECT_FPS = between(0.01, 1000)
-_PRIORITY = between(0.1, 100)
-_GREY_LEVELS = between(1, 255)
-_REFRESH_S = between(0.1, 86_400)
-_PATIENCE_S = between(0, 60)
-_CONFIRM_FRAMES = between(1, 100)
-_STATIONARY_S = between(1, 86_400)
 
 Score = Annotated[float, *_SHARE]
 Engine = Literal["auto", "torch", "compiled", "openvino"]
 Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 LogFormat = Literal["text", "json"]
-
-
-class MotionConfig(Settings):
-    """Frames in which nothing moves are not given to the detector."""
-
-    enabled: bool = True
-    threshold: Annotated[float, *_GREY_LEVELS] = THRESHOLD
-    """Grey levels by which a part of the picture must differ from the one last inferred."""
-    refresh_s: Annotated[float, *_REFRESH_S] = REFRESH_S
-    """A frame is inferred at least so often, whatever moves."""
-
-
-class TrackingConfig(Settings):
-    """Objects keep an id from frame to frame."""
-
-    enabled: bool = True
-    low_score: Annotated[float, *_SHARE] = LOW_SCORE
-    """Detections down to this score keep a track alive, though they are not reported."""
-    patience_s: Annotated[float, *_PATIENCE_S] = PATIENCE_S
-    """How long an object may be out of sight and still be the same."""
-    confirm_frames: Annotated[int, *_CONFIRM_FRAMES] = CONFIRM_FRAMES
-    """Frames in a row that must show an object before it gets an id."""
-    stationary_s: Annotated[float, *_STATIONARY_S] = STATIONARY_S
-    """An object that has not moved for so long is stationary."""
-
-
-def _accept_switch(value: object) -> object:
-    """`motion: true` stands for its settings, and so it is with others."""
-    return {"enabled": value} if isinstance(value, bool) else value
-
-
-DetectFps = Annotated[float, *_DETECT_FPS]
-MotionSettings = Annotated[MotionConfig, BeforeValidator(_accept_switch)]
-TrackingSettings = Annotated[TrackingConfig, BeforeValidator(_accept_switch)]
-
-
-class SourceConfig(Settings):
-    """One source."""
-
-    source: Address
-    """A URL (rtsp, http, test), a camera of this machine, a video file or a folder of pictures."""
-    id: str | None = Field(default=None, max_length=MAX_ID_LENGTH)
-    """Its name in results and file names; made from the address if not given."""
-    detect_fps: DetectFps | None = None
-    """Most frames a second that the detector is given; None for what holds for all sources."""
-    motion: MotionSettings | None = None
-    """The same for frames in which nothing moves."""
-    priority: Annotated[float, *_PRIORITY] = 1.0
-    """Its share when the detector cannot keep up, relative to that of others."""
-
-    @field_validator("source", mode="before")
-    @classmethod
-    def _accept_number(cls, value: object) -> object:
-        """YAML takes the 0 of a webcam for a number."""
-        return str(value) if type(value) is int else value
-
-    @field_validator("id")
-    @classmethod
-    def _check_id(cls, value: str | None) -> str | None:
-        if value is not None and not _SLUG.fullmatch(value):
-            raise ValueError("may hold letters, digits, '_' and '-' only")
-        return value
-
-
-class BatchConfig(Settings):
-    """How frames are gathered for the detector."""
-
-    size: Annotated[int, *_BATCH_SIZE] = 4
-    """Most frames in a batch."""
-    max_wait_s: Annotated[float, *_WAIT_S] = 0.01
-    """How long the first frame of a batch waits for others."""
-    lane: Annotated[int, *_LANE] = 8
-    """Frames of one source that may wait for the detector."""
-    per_source: Annotated[int, *_BATCH_SIZE] | None = None
-    """Most frames of one file or folder in a batch; a live source has one. None for any number."""
-
-
-class NmsConfig(Settings):
-    """Which of several boxes on the same thing stay."""
-
-    iou: Annotated[float, *_SHARE] | None = None
-    """A box that overlaps a better one by more goes, 0..1; None for the model's own bound."""
-    class_agnostic: bool = False
-    """Boxes of different classes suppress each other too."""
-    class_limit: Annotated[int, *_CLASS_LIMIT] | None = None
-    """In a frame with more objects than a model reports, those of a class past its best so many
-    give way to other classes first."""
 
 
 class Config(Settings):
@@ -153,9 +78,38 @@ class Config(Settings):
     """Most frames a second of each source that the detector is given; None for all."""
     motion: MotionSettings = MotionConfig(enabled=False)
     tracking: TrackingSettings = TrackingConfig()
+    objects: ObjectsConfig = ObjectsConfig()
+    zones: list[ZoneConfig] = Field(default_factory=list, max_length=MAX_RULES)
+    lines: list[LineConfig] = Field(default_factory=list, max_length=MAX_RULES)
+    privacy_masks: list[PrivacyConfig] = Field(default_factory=list, max_length=MAX_RULES)
+    """Parts of the picture that nobody sees: hidden before anything else is done."""
+    ignore_masks: list[IgnoreConfig] = Field(default_factory=list, max_length=MAX_RULES)
+    """Parts of the picture where objects do not count."""
+    timezone: str | None = None
+    """Whose clock the hours of rules and the clock on recordings go by; None for the machine's."""
+    draw: DrawConfig = DrawConfig()
     record: FilePath | None = None
+    encoding: Encoding = Encoding()
+    """Of the recording."""
+    segments: SegmentsSettings | None = None
+    """All that the cameras send, copied, in files of some length."""
+    clips: ClipsSettings | None = None
+    """The stretch around each event, copied."""
     detections: FilePath | None = None
     events: FilePath | None = None
+    dialect: Dialect = "watchline"
+    """Whose words events are written in."""
+    sinks: list[AnySink] = Field(default_factory=list)
+    """Message queues and webhooks that events go to."""
+    outbox: OutboxConfig = OutboxConfig()
+    snapshots: FilePath | None = None
+    """A folder for the best picture of each object."""
+    report: FilePath | None = None
+    """A folder for heat maps and counts over time."""
+    display: bool = False
+    """Whether a window shows all sources."""
+    push: str | None = None
+    """A media server that annotated streams go to."""
     duration: Annotated[float, *_DURATION_S] | None = None
     max_frames: Annotated[int, *_MAX_FRAMES] | None = None
     quiet: bool = False
@@ -175,6 +129,33 @@ class Config(Settings):
             raise ValueError("must be auto, cpu, cuda or cuda:N, or several: cuda:0,cuda:1")
         return value
 
+    @field_validator("push")
+    @classmethod
+    def _check_push(cls, value: str | None) -> str | None:
+        if value is not None and not _PUSH.fullmatch(value):
+            raise ValueError(
+                "must be an address such as rtsp://, rtsps://, rtmp://, rtmps://, srt://"
+            )
+        return value
+
+    @field_validator("zones", "lines")
+    @classmethod
+    def _check_names(cls, value: list[Any]) -> list[Any]:
+        check_names(value)
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _check_timezone(cls, value: str | None) -> str | None:
+        if value is not None:
+            _zone(value)
+        return value
+
+    @property
+    def clock_zone(self) -> tzinfo | None:
+        """The time zone; None for the machine's."""
+        return None if self.timezone is None else _zone(self.timezone)
+
     @property
     def detector_score(self) -> float:
         """Least score that is asked of the detector: trackers use more than is reported."""
@@ -191,6 +172,28 @@ class Config(Settings):
             confirm_frames=tracking.confirm_frames,
             stationary_s=tracking.stationary_s,
         )
+
+    def rules(self, source_id: str) -> SourceRules:
+        """What holds at a source."""
+        zone = self.clock_zone
+        return SourceRules(
+            tuple(item.zone(zone) for item in self.zones if item.is_at(source_id)),
+            tuple(item.line(zone) for item in self.lines if item.is_at(source_id)),
+            tuple(item.mask() for item in self.ignore_masks if item.is_at(source_id)),
+        )
+
+    def placed(self) -> Iterator[tuple[str, PlaceConfig]]:
+        """All that has a place in pictures, with its path."""
+        for key in ("zones", "lines", "privacy_masks", "ignore_masks"):
+            for number, item in enumerate(getattr(self, key)):
+                yield f"{key}.{number}", item
+
+    def copied(self) -> Iterator[tuple[str, CopiedConfig]]:
+        """The outputs that copy video, with their keys."""
+        if self.segments is not None:
+            yield "segments", self.segments
+        if self.clips is not None:
+            yield "clips", self.clips
 
     def attention(self, source: SourceConfig) -> Attention:
         """What a source asks of the detector."""
@@ -219,14 +222,21 @@ class Config(Settings):
         return ids
 
 
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("must be a time zone such as Europe/Berlin") from error
+
+
 def slug(address: str) -> str:
     """Turn an address into a short name of letters, digits, `_` and `-`, without its secrets."""
     if "://" in address:
-        words = _SLUG.findall(redact(address).partition("://")[2].partition("?")[0])
+        words = SLUG.findall(redact(address).partition("://")[2].partition("?")[0])
     elif re.fullmatch("[0-9]+", address.partition("?")[0]):
         words = ["webcam", address.partition("?")[0]]
     else:
-        words = _SLUG.findall(Path(address).stem)
+        words = SLUG.findall(Path(address).stem)
     return "-".join(words)[:MAX_ID_LENGTH] or "source"
 
 

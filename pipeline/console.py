@@ -70,6 +70,8 @@ def live_table(pipeline: Pipeline, clock: Clock) -> Table:
             *_latency(meter.latency_s()),
             _state(watched, counts.inferred + counts.passed, now_s, pipeline.struggles(source_id)),
         )
+    losses = _sink_losses(pipeline.sinks_dropped())
+    table.caption = Text("\n".join(losses), style="yellow") if losses else None
     return table
 
 
@@ -100,10 +102,20 @@ def summary_table(
         f" + {sum(summary['dropped'].values())} dropped,"
         f" in {summary['seconds']:.1f} s ({summary['fps']:.1f} fps)"
     ]
+    lines += _sink_losses({name: sink["dropped"] for name, sink in summary["sinks"].items()})
     lines += [source["error"] for source in summary["sources"].values() if source["error"]]
     for what, paths in outputs.items():
         lines += [f"{what}: {path}" for path in paths]
     return Group(table, Text("\n".join(lines)))
+
+
+def _sink_losses(dropped: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """A line for each output that did not write everything."""
+    return [
+        f"{name}: dropped {', '.join(f'{n} {why}' for why, n in sorted(reasons.items()))}"
+        for name, reasons in dropped.items()
+        if reasons
+    ]
 
 
 def _source_table() -> Table:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.clock import Clock
 from pipeline.ledger import Ledger
-from pipeline.picture import Picture
 from pipeline.protocols import Detector
 from pipeline.schedule import Planned
-from pipeline.types import Detections, Frame, Result, Tracks
+from pipeline.types import Detections, Draw, Frame, Result
 
 
 def detect(
     batches: Iterable[Sequence[Planned]],
     detector: Detector,
-    draw: Callable[[Frame, Detections | Tracks], Picture],
+    draw: Draw,
     ledger: Ledger,
     clock: Clock,
 ) -> Iterator[Result]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,7 +10,8 @@ from itertools import count
 from types import TracebackType
 from typing import Self
 
-from pipeline.channel import Lane
+from pipeline.channel import Entry
+from pipeline.clock import Clock
 from pipeline.events import Event
 
 
@@ -18,10 +20,12 @@ class EventFeed:
 
     Args:
         lanes: one for each event sink.
+        run: names the run; no other may have the same.
     """
 
-    def __init__(self, lanes: Sequence[Lane[Event]]) -> None:
+    def __init__(self, lanes: Sequence[Entry[Event]], run: str) -> None:
         self._lanes = lanes
+        self._run = run
         self._numbers = count(1)
         self._closed = False
         self._lock = threading.Lock()
@@ -33,7 +37,7 @@ class EventFeed:
         cut short, events go nowhere.
         """
         with self._lock:  # so that every sink sees the numbers rise
-            numbered = replace(event, seq=next(self._numbers))
+            numbered = replace(event, seq=next(self._numbers), run=self._run)
             if not self._closed:
                 for lane in self._lanes:
                     lane.put(numbered)
@@ -52,3 +56,8 @@ class EventFeed:
             self._closed = True
             for lane in self._lanes:
                 lane.close()
+
+
+def run_name(clock: Clock) -> str:
+    """A name for a run that begins now, as 20260101T100000Z-1f0c3a9e."""
+    return f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"

@@ -6,7 +6,8 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.training.extras import needs_package
+from pipeline.errors import ConfigError, WatchlineError
+from pipeline.extras import Extra, needs_package
 from pipeline.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -16,13 +17,15 @@ if TYPE_CHECKING:
 _DPI = 120
 
 
-def new_figure() -> tuple[Figure, Axes]:
+def new_figure(extra: Extra = "train") -> tuple[Figure, Axes]:
     """An empty figure of 1080 x 720 pixels with one pair of axes.
 
+    Args:
+        extra: what to install where matplotlib is missing.
     Raises:
         ConfigError: matplotlib is not installed.
     """
-    with needs_package("matplotlib", "A plot"):
+    with needs_package("matplotlib", "A plot", extra):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
@@ -34,12 +37,12 @@ def new_figure() -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def save_figure(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path, fault: type[WatchlineError] = ConfigError) -> None:
     """Write a PNG; it appears whole or not at all.
 
     Raises:
-        ConfigError: it cannot be written.
+        ConfigError: or `fault`: it cannot be written.
     """
     png = io.BytesIO()
     figure.savefig(png, format="png", metadata={"Software": None})
-    write_whole(path, png.getvalue())
+    write_whole(path, png.getvalue(), fault)

@@ -1,9 +1,10 @@
 """`Pipeline`: sources, detector and sinks, joined by channels and run by threads.
 
     source - lane \\
-    source - lane  > batches -> detect -> track -> presence -> fan-out - results -> sink
+    source - lane  > batches -> detect ---> analysis ----> fan-out - results -> sink
     source - lane /                                                 \\ events -> event sink
-       \\________________ camera online, offline ____________________/
+      |\\________________ camera online, offline ____________________/
+      packets ------------- media sinks ------------- results
 """
 
 from __future__ import annotations
@@ -14,34 +15,32 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
+from pipeline.analysis import Analysis
 from pipeline.annotate import annotate
 from pipeline.attention import Attention
 from pipeline.batches import Batches
 from pipeline.channel import Channel, DropReason, Lane
 from pipeline.clock import Clock
 from pipeline.detect import detect
-from pipeline.errors import SourceError
 from pipeline.events import CameraEvent, Event
-from pipeline.feed import EventFeed
+from pipeline.feed import EventFeed, run_name
 from pipeline.ledger import Ledger
+from pipeline.media import MediaSinks
 from pipeline.metrics import Meter
-from pipeline.presence import presence
+from pipeline.outlet import Outlet, Outlets
+from pipeline.packets import MediaSink, SourceEnded
 from pipeline.protocols import Detector, Sink, Source
+from pipeline.reading import SourceReader
 from pipeline.runner import Runner, Worker, pump
 from pipeline.schedule import Schedule
-from pipeline.track import track
-from pipeline.tracking.settings import TrackerSettings
-from pipeline.types import Frame, Result, Skipped, Status
+from pipeline.types import Draw, Frame, Result
 from pipeline.watched import Watched
 
 log = logging.getLogger(__name__)
 
-RESULT_LANE_CAPACITY = 16
-"""Results that wait for one sink before the detector waits for it. Frames that pass the detector by
-come in bursts."""
-EVENT_LANE_CAPACITY = 256
-"""Events that wait for one sink before whoever has another waits for it."""
+T = TypeVar("T")
 
 
 class Pipeline(Runner):
@@ -54,13 +53,15 @@ class Pipeline(Runner):
         detector: used by one thread.
         sinks: by name, already entered; a thread each.
         event_sinks: the same, for events.
+        media_sinks: the same, for packets with all that becomes known of them.
         clock: for latencies.
         batch_size: most frames that the detector is given at once.
         batch_wait_s: how long frames wait for others at most.
         batch_per_source: most frames of one source among them; None for no such bound.
         lane_capacity: frames of one source that wait for the detector.
         attention: what each source asks of the detector, by id; the usual where none is given.
-        tracking: how objects are followed from frame to frame; None for not at all.
+        analysis: follows objects and finds out what they do; None for detections alone.
+        draw: makes the annotated pictures.
         max_frames: end each source after so many frames.
         keep_open: go on without sources, for those still to be added, until `stop`.
     """
@@ -71,6 +72,7 @@ class Pipeline(Runner):
         detector: Detector,
         sinks: Mapping[str, Sink[Result]],
         event_sinks: Mapping[str, Sink[Event]],
+        media_sinks: Mapping[str, MediaSink] | None = None,
         *,
         clock: Clock,
         batch_size: int,
@@ -78,7 +80,8 @@ class Pipeline(Runner):
         lane_capacity: int,
         batch_per_source: int | None = None,
         attention: Mapping[str, Attention] | None = None,
-        tracking: TrackerSettings | None = None,
+        analysis: Analysis | None = None,
+        draw: Draw = annotate,
         max_frames: int | None = None,
         keep_open: bool = False,
     ) -> None:
@@ -89,34 +92,42 @@ class Pipeline(Runner):
         self._lane_capacity = lane_capacity
         self._max_frames = max_frames
         self._changing = threading.Lock()
+        self._analysis = analysis
 
         def count_drop(frame: Frame, reason: DropReason) -> None:
             ledger.dropped(frame.source_id, "queue", reason)
 
         self._frames = frames = Channel[Frame]("frames", count_drop)
-        results = {name: Channel[Result](name) for name in sinks}
-        events = {name: Channel[Event](name) for name in event_sinks}
-        self._feed = EventFeed(
-            [channel.open_lane(EVENT_LANE_CAPACITY) for channel in events.values()]
-        )
+        keepers = media_sinks or {}
+        self._outlets = outlets = Outlets(sinks, event_sinks, keepers, clock, lane_capacity)
+        self._media = MediaSinks(keepers, outlets.media)
+        self.left_behind: set[str] = set()
+        """Sinks that hang, for which nobody waits any more."""
+        self._feed = EventFeed(list(outlets.events.values()), run_name(clock))
         self._batches = batches = Batches(
-            frames, Schedule(batch_size, batch_per_source), batch_wait_s, clock
+            frames,
+            Schedule(batch_size, batch_per_source),
+            batch_wait_s,
+            clock,
+            self._end_objects,
         )
-        followed = detect(batches, detector, annotate, ledger, clock)
-        if tracking is not None:
-            followed = track(followed, tracking)
-        detected = presence(followed)
-        lanes = [channel.open_lane(RESULT_LANE_CAPACITY) for channel in results.values()]
-        workers = [Worker("detect", partial(self._detect, detected, lanes))]
+        detected = detect(batches, detector, draw, ledger, clock)
+        if analysis is not None:
+            detected = analysis.follow(detected)
+        workers = [Worker("detect", partial(self._detect, detected))]
         workers += [
-            Worker(name, partial(self._write_results, results[name], name, sink.write))
+            Worker(name, partial(self._write_results, outlets.results[name], sink.write))
             for name, sink in sinks.items()
         ]
         workers += [
-            Worker(name, partial(_write_all, events[name], sink.write))
+            Worker(name, partial(_write_all, outlets.events[name], sink.write))
             for name, sink in event_sinks.items()
         ]
-        super().__init__(workers, [frames, *results.values(), *events.values()])
+        workers += [
+            Worker(name, partial(_write_all, outlets.media[name], sink.write))
+            for name, sink in keepers.items()
+        ]
+        super().__init__(workers, [frames, *(outlet.channel for outlet in outlets.all.values())])
         self._door = frames.open_lane(1)  # keeps the frames flowing between sources
         for source in sources:
             self.add(source, (attention or {}).get(source.source_id))
@@ -143,6 +154,7 @@ class Pipeline(Runner):
                 self._lane_capacity, "drop_oldest" if source.live else "block"
             )
             self._batches.open(source_id, source.live, attention or Attention())
+            self._outlets.open(source_id, source.live)
             meter = known.meter if known is not None else Meter()
             watched = Watched(source, self._max_frames, meter)
             self.add_worker(Worker(f"source {source_id}", partial(self._watch, watched, lane)))
@@ -156,7 +168,7 @@ class Pipeline(Runner):
         """
         watched = self._running_source(source_id)
         watched.removed = True
-        watched.stop.set()
+        self._end_reading(watched)
 
     def restart(self, source_id: str) -> None:
         """Let go of a source and open it anew.
@@ -166,7 +178,7 @@ class Pipeline(Runner):
         """
         watched = self._running_source(source_id)
         watched.again = True
-        watched.stop.set()
+        self._end_reading(watched)
 
     def struggles(self, source_id: str) -> bool:
         """Whether the machine cannot infer as many frames of a source as this asks for."""
@@ -177,13 +189,31 @@ class Pipeline(Runner):
         super().stop()
         with self._changing:
             for watched in self.watched.values():
-                watched.stop.set()
+                self._end_reading(watched)
             self._door.close()
 
     def drop_waiting(self) -> None:
         """End early: frames that wait for the detector are dropped; results are delivered."""
         self.stop()
         self._frames.abort()
+
+    def sinks_dropped(self) -> dict[str, dict[str, int]]:
+        """Results, events and media that sinks were never given, by sink and reason."""
+        return {name: dict(outlet.dropped) for name, outlet in self._outlets.all.items()}
+
+    def give_up_sinks(self) -> None:
+        """Drop what waits for sinks that are behind."""
+        self._outlets.give_up()
+
+    def leave_sinks(self) -> None:
+        """Wait no longer for sinks that hang: their threads are left behind, all others end."""
+        for name in self.leave(self._outlets.all):
+            self.left_behind.add(name)
+            log.error("%s: hangs; ended without it, its files may be cut short", name)
+
+    def _end_reading(self, watched: Watched) -> None:
+        watched.stop.set()
+        self._outlets.wake()
 
     def _running_source(self, source_id: str) -> Watched:
         with self._changing:
@@ -193,103 +223,66 @@ class Pipeline(Runner):
             return watched
 
     def _watch(self, watched: Watched, lane: Lane[Frame]) -> None:
-        """Read a source to its end, as often as it is restarted, into its lane.
+        """Read a source to its end, frames into its lane and packets to the media sinks."""
+        reader = SourceReader(
+            watched,
+            lane,
+            self.ledger,
+            self._publish_camera,
+            self._outlets.wait_for_room,
+            self._clock,
+            self._changing,
+            self.stopping,
+        )
+        with lane:  # closed last: whoever reads looks then what else has ended
+            try:
+                with self._media.open(watched.source):
+                    reader.read()
+            finally:
+                self._batches.close(watched.source.source_id)
+                watched.ended = True
 
-        A fault of the source ends only the source.
-        """
-        try:
-            with lane:
-                self._read(watched, lane)
-                while self._begins_again(watched):
-                    self._read(watched, lane)
-                self._sign_off(watched)
-        except SourceError as error:
-            watched.failure = error
-            log.warning("source ended: %s", error)
-        finally:
-            self._batches.close(watched.source.source_id)
-            watched.ended = True
+    def _publish_camera(self, event: CameraEvent) -> None:
+        self._feed.publish(event)
+        self._media.put(event)
 
-    def _read(self, watched: Watched, lane: Lane[Frame]) -> None:
-        source_id = watched.source.source_id
-        if watched.delivered == watched.max_frames:
-            return
-        with closing(watched.source.read(watched.stop)) as items:
-            for item in items:
-                match item:
-                    case Frame():
-                        self.ledger.captured(source_id)
-                        lane.put(item)
-                        watched.delivered += 1
-                        if watched.delivered == watched.max_frames:
-                            return
-                    case Skipped(reason, count):
-                        self.ledger.skipped(source_id, reason, count)
-                    case Status():
-                        self._follow(watched, item)
-
-    def _begins_again(self, watched: Watched) -> bool:
-        """Whether a source whose reading has ended is to be read once more."""
-        with self._changing:  # `stop` must meet either the old event or the new one
-            if not watched.again or watched.removed or self.stopping.is_set():
-                return False
-            watched.again, watched.stop = False, threading.Event()
-        log.info("%s: restarted", watched.source.source_id)
-        return True
-
-    def _follow(self, watched: Watched, status: Status) -> None:
-        """Note, log and publish what a live source has begun to do."""
-        source_id, before = watched.source.source_id, watched.status
-        watched.status = status
-        was_away = before is not None and before.state in ("stalled", "offline")
-        if status.state == "online":
-            outage_s = status.since_s - before.since_s if before and was_away else None
-            log.info("%s: online", source_id)
-            self._feed.publish(CameraEvent("camera_online", source_id, status.since, "", outage_s))
-        elif status.state != "connecting":
-            log.warning("%s: %s: %s", source_id, status.state, status.reason)
-            if not was_away:
-                watched.outages += watched.delivered > 0
-                self._publish_offline(source_id, status.reason)
-
-    def _sign_off(self, watched: Watched) -> None:
-        """Say that a live source which still ran is watched no more, or why it never ran."""
-        source_id, status = watched.source.source_id, watched.status
-        if status is None:
-            return
-        if watched.removed and status.state == "online":
-            self._publish_offline(source_id, "removed")
-        elif watched.delivered == 0 and not watched.removed:
-            reason = status.reason or "no picture came"
-            watched.failure = SourceError(f"{source_id}: never online: {reason}")
-
-    def _publish_offline(self, source_id: str, reason: str) -> None:
-        now = self._clock.now()
-        self._feed.publish(CameraEvent("camera_offline", source_id, now, reason, None))
-
-    def _detect(self, results: Iterable[Result], lanes: Sequence[Lane[Result]]) -> None:
+    def _detect(self, results: Iterable[Result]) -> None:
         """Give every result to every sink, and its events to the event sinks."""
-        with self._feed:
-            pump(self._published(results), lanes)
+        with self._feed, closing(self._media):
+            try:
+                pump(self._published(results), list(self._outlets.results.values()))
+            finally:  # also where waiting frames are dropped
+                self._end_objects(None)
 
     def _published(self, results: Iterable[Result]) -> Iterator[Result]:
         for result in results:
             self.watched[result.frame.source_id].meter.record(result, self._clock.monotonic())
             if result.events:
-                events = [self._feed.publish(event) for event in result.events]
-                result = replace(result, events=events)
+                result = replace(result, events=self._publish(result.events))
+            self._media.put(result)
             yield result
 
-    def _write_results(
-        self, results: Iterable[Result], name: str, write: Callable[[Result], None]
-    ) -> None:
-        for result in results:
+    def _end_objects(self, source_id: str | None) -> None:
+        """Tell of the end of what is still at a source that has ended; None for all."""
+        analysis, events = self._analysis, list[Event]()
+        if analysis is not None:
+            ends = analysis.end_all() if source_id is None else analysis.end(source_id)
+            events = self._publish(ends)
+        ended = {event.source_id for event in events} if source_id is None else {source_id}
+        for name in ended:
+            self._media.put(SourceEnded(name, [e for e in events if e.source_id == name]))
+
+    def _publish(self, events: Iterable[Event]) -> list[Event]:
+        return [self._feed.publish(event) for event in events]
+
+    def _write_results(self, outlet: Outlet[Result], write: Callable[[Result], None]) -> None:
+        for result in outlet:
             started_s = self._clock.monotonic()
             write(result)
             meter = self.watched[result.frame.source_id].meter
-            meter.record_stage(name, self._clock.monotonic() - started_s)
+            meter.record_stage(outlet.name, self._clock.monotonic() - started_s)
 
 
-def _write_all(events: Iterable[Event], write: Callable[[Event], None]) -> None:
-    for event in events:
-        write(event)
+def _write_all(items: Iterable[T], write: Callable[[T], None]) -> None:
+    for item in items:
+        write(item)

@@ -1,7 +1,8 @@
-"""Ctrl-C and SIGTERM: the first ends a run cleanly, the second sooner, the third at once."""
+"""Ctrl-C and SIGTERM: the first ends a run cleanly, the second by force, the third at once."""
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -10,14 +11,21 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from pipeline.clock import Clock
+from pipeline.errors import SinkError
 
 if TYPE_CHECKING:
     from pipeline.graph import Pipeline
 
-DRAIN_S = 5.0
+log = logging.getLogger(__name__)
+
+DRAIN_S = 3.0
 """How long a run may work off what was captured, once it was asked to end."""
+GIVE_UP_S = 4.5
+"""How long sinks may take what waits for them."""
+LEAVE_S = 5.0
+"""How long a sink may take over one result; then it hangs, and all else ends without it."""
 FORCE_S = 10.0
-"""How long it may take in all; then a sink hangs, and the program ends without it."""
+"""How long it may take in all; then the program ends without anything."""
 
 _FORCED = b"watchline: ended by force; output files may be cut short\n"
 
@@ -32,7 +40,7 @@ class Interrupts:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._noted: list[int] = []
-        self._first_s = 0.0
+        self._noted_s: list[float] = []
         self._previous = {
             number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)
         }
@@ -43,22 +51,38 @@ class Interrupts:
         return 128 + self._noted[0] if self._noted else 0
 
     def obey(self, pipeline: Pipeline) -> None:
-        """Stop after a first signal; drop what waits after a second, or after `DRAIN_S`.
+        """Stop after a first signal, and by and by wait for less; a second one is as `DRAIN_S`.
 
         A run that has not ended after `FORCE_S` is left behind: the process ends.
         """
         if not self._noted:
             return
         pipeline.stop()
-        waited_s = self._clock.monotonic() - self._first_s
-        if len(self._noted) > 1 or waited_s > DRAIN_S:
+        now_s = self._clock.monotonic()
+        waited_s = now_s - self._noted_s[0]
+        if len(self._noted) > 1:
+            waited_s = max(waited_s, DRAIN_S + now_s - self._noted_s[1])
+        if waited_s >= DRAIN_S:
             pipeline.drop_waiting()
+        if waited_s > GIVE_UP_S:
+            pipeline.give_up_sinks()
+        if waited_s > LEAVE_S:
+            pipeline.leave_sinks()
         if waited_s > FORCE_S:
             force_exit(self.exit_code)
 
+    @contextmanager
+    def come_first(self) -> Iterator[None]:
+        """Log what outputs could not write, instead of ending with it, after a signal."""
+        try:
+            yield
+        except SinkError as error:
+            if not self._noted:
+                raise
+            log.error("%s", error)
+
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        if not self._noted:
-            self._first_s = self._clock.monotonic()
+        self._noted_s.append(self._clock.monotonic())
         self._noted.append(number)
         if len(self._noted) > 2:
             force_exit(self.exit_code)

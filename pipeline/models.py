@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import fetch
-from pipeline.config import Engine, NmsConfig, Precision
+from pipeline.config import Engine, Precision
+from pipeline.config_parts import NmsConfig
 from pipeline.engine_choice import choose_plan
 from pipeline.errors import ModelError
 from pipeline.ssd.device import find_devices

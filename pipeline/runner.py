@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from pipeline.channel import Aborted, Channel, Lane
+from pipeline.channel import Aborted, Channel, Entry
 from pipeline.errors import PipelineError
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ class Worker:
     run: Callable[[], None]
 
 
-def pump(items: Iterable[T], lanes: Sequence[Lane[T]]) -> None:
+def pump(items: Iterable[T], lanes: Sequence[Entry[T]]) -> None:
     """Put every item into every lane, and close the lanes at the end, whatever the end is."""
     with ExitStack() as stack:
         for lane in lanes:
@@ -46,7 +46,7 @@ class Runner:
         self._channels = channels
         self._error: tuple[str, BaseException] | None = None
         self._lock = threading.Lock()
-        self._running = 0
+        self._running: set[threading.Thread] = set()
         self._started = False
         self._ended = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -63,7 +63,7 @@ class Runner:
         with self._lock:
             if self._ended.is_set():
                 raise RuntimeError(f"{worker.name!r} comes too late: everything has ended")
-            self._running += 1
+            self._running.add(thread)
             if self._started:
                 self._threads = [other for other in self._threads if other.is_alive()]
                 thread.start()
@@ -90,6 +90,20 @@ class Runner:
         self.stop()
         for channel in self._channels:
             channel.abort()
+
+    def leave(self, names: Collection[str]) -> list[str]:
+        """Wait no longer for workers of these names: they hang, and no thread can be ended.
+
+        Returns:
+            The names of those that had not ended.
+        """
+        with self._lock:
+            left = {thread for thread in self._running if thread.name in names}
+            self._running -= left
+            self._threads = [thread for thread in self._threads if thread not in left]
+            if not self._running:
+                self._ended.set()
+        return sorted(thread.name for thread in left)
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for the end at most `timeout_s`; True when every worker has ended."""
@@ -138,6 +152,6 @@ class Runner:
             self.abort()
         finally:
             with self._lock:
-                self._running -= 1
-                if self._running == 0:
+                self._running.discard(threading.current_thread())
+                if not self._running:
                     self._ended.set()

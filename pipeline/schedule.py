@@ -57,6 +57,7 @@ class Schedule:
     def close(self, source_id: str) -> None:
         """Expect no more of them than those that wait."""
         self._sources[source_id].open = False
+        self._sources[source_id].closing = True
 
     def is_enough(self, waiting: Sequence[deque[Frame]]) -> bool:
         """Whether more frames would not make a larger batch.
@@ -99,6 +100,15 @@ class Schedule:
             planned += [Planned(source.take(frames)), *source.pass_by(frames, newest_only)]
         return planned
 
+    def closed(self) -> list[str]:
+        """The sources of which no more will come than what waits, until they are forgotten."""
+        # Others may open one meanwhile.
+        return [source_id for source_id, source in list(self._sources.items()) if source.closing]
+
+    def forget(self, source_id: str) -> None:
+        """Note that nothing waits any more of a closed source."""
+        self._sources[source_id].closing = False
+
     def _limit(self, source: _Source, newest_only: bool) -> int:
         """How many frames of a source a batch may hold."""
         return 1 if newest_only and source.live else self._per_source
@@ -114,6 +124,8 @@ class _Source:
     def __init__(self, live: bool, attention: Attention) -> None:
         self.live = live
         self.open = True
+        self.closing = False
+        """It is not open, and nobody knows yet that nothing waits any more."""
         self._priority = attention.priority
         self._motion = attention.motion
         self._pace = Pace(attention.detect_fps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -59,12 +60,13 @@ Address = Annotated[str, PlainValidator(_address)]
 FilePath = Annotated[Path, PlainValidator(_path)]
 
 
-def explain(error: ValidationError, settings: type[Settings]) -> str:
+def explain(error: ValidationError, settings: type[Settings], secret: Collection[str] = ()) -> str:
     """The first fault, with the path of its key and what would be right.
 
     Args:
         error: from validating `settings`.
         settings: knows the keys.
+        secret: keys whose values are not shown.
     """
     first = error.errors()[0]
     location = ".".join(str(part) for part in first["loc"])
@@ -75,8 +77,11 @@ def explain(error: ValidationError, settings: type[Settings]) -> str:
         return redact(f"unknown key {location!r}; {hint}")
     if first["type"] == "missing":
         return f"{location}: is missing"
+    if first["type"] == "sink":  # found out by itself what is wrong, and where in it
+        return redact(f"{location}: {first['msg']}")
     message = _MESSAGES.get(first["type"], first["msg"].removeprefix("Value error, "))
-    return f"{location}: {message[0].lower()}{message[1:]}, got {_shown(first['input'])}"
+    message = f"{location}: {message[0].lower()}{message[1:]}"
+    return message if location in secret else f"{message}, got {_shown(first['input'])}"
 
 
 def _shown(value: object) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline.clock import utc
 from pipeline.graph import Pipeline
 
 
-def summarise(pipeline: Pipeline, seconds: float) -> dict[str, Any]:
+def summarise(
+    pipeline: Pipeline, seconds: float, lost: Mapping[str, Mapping[str, int]] | None = None
+) -> dict[str, Any]:
     """Sum up a run, for all sources and for each.
 
     Args:
         pipeline: running or ended.
         seconds: since it was started.
+        lost: what sinks were given and could not write, by sink and reason.
     """
     total = pipeline.ledger.total()
     return {
@@ -24,6 +28,10 @@ def summarise(pipeline: Pipeline, seconds: float) -> dict[str, Any]:
         "captured": total.captured,
         "inferred": total.inferred,
         "dropped": dict(total.dropped),
+        "sinks": {
+            name: {"dropped": {**dropped, **(lost or {}).get(name, {})}}
+            for name, dropped in pipeline.sinks_dropped().items()
+        },
         "seconds": round(seconds, 3),
         "fps": _fps(total.inferred, seconds),
     }

@@ -32,8 +32,9 @@ def track(results: Iterable[Result], settings: TrackerSettings) -> Iterator[Resu
 def _followed(tracker: ByteTracker, result: Result) -> Result:
     frame, detections = result.frame, result.detections
     if result.passed is None:
+        unsure = detections.below(tracker.settings.sure_score)
         detections, tracks = tracker.update(detections, frame.size, frame.time_s)
-        return replace(result, detections=detections, tracks=tracks)
+        return replace(result, detections=detections, tracks=tracks, unsure=unsure)
     where = tracker.hold if result.passed == "still" else tracker.coast
     tracks = where(frame.size, frame.time_s)
     return replace(result, detections=detections.above(tracker.settings.sure_score), tracks=tracks)

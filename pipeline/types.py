@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from pipeline.events import Event
 from pipeline.picture import Picture, Plane
+from pipeline.scene import Scene
 
 State = Literal["connecting", "online", "stalled", "offline"]
 PassReason = Literal["rate", "still", "busy"]
@@ -39,6 +40,9 @@ class Frame:
     """The camera's own clock when it took the frame, UTC; None when the stream does not tell."""
     decoded_s: float | None = None
     """Monotonic clock when the picture was ready; None where that is `captured_s`."""
+    packet: int | None = None
+    """`MediaPacket.number` of the packet that it was decoded from; None where nobody has asked for
+    packets, or there are none."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -124,14 +128,21 @@ class Detections:
 
     def above(self, score: float) -> Detections:
         """Only those of this score and more."""
+        return self.only(slice(int(np.count_nonzero(self.scores >= score))))
+
+    def below(self, score: float) -> Detections:
+        """Only those of a lower score."""
+        return self.only(slice(int(np.count_nonzero(self.scores >= score)), None))
+
+    def only(self, rows: slice | npt.NDArray[np.bool_]) -> Detections:
+        """Some of them, in the same order."""
         ids = self.track_ids
-        count = int(np.count_nonzero(self.scores >= score))
         return Detections(
-            self.boxes[:count],
-            self.scores[:count],
-            self.labels[:count],
+            self.boxes[rows],
+            self.scores[rows],
+            self.labels[rows],
             self.class_names,
-            None if ids is None else ids[:count],
+            None if ids is None else ids[rows],
         )
 
     @property
@@ -161,6 +172,8 @@ class Tracks:
     stationary: npt.NDArray[np.bool_]
     """(T,) whether it has not moved for some time."""
     class_names: tuple[str, ...]
+    ended: Sequence[int] = ()
+    """Ids of those that were given up at this frame; they are not among the others."""
 
     def __post_init__(self) -> None:
         count = len(self.ids)
@@ -177,13 +190,17 @@ class Tracks:
         return [self.class_names[label] for label in self.labels]
 
 
+Draw = Callable[[Frame, Detections | Tracks, Scene | None], Picture]
+"""Makes the annotated picture of a frame."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """Everything the pipeline has to say about one frame."""
 
     frame: Frame
     detections: Detections
-    draw: Callable[[Frame, Detections | Tracks], Picture]
+    draw: Draw
     """Makes the annotated picture; called at most once."""
     events: Sequence[Event] = ()
     started_s: float | None = None
@@ -192,6 +209,10 @@ class Result:
     """Why the frame was not inferred; its detections are then the last ones of its source."""
     tracks: Tracks | None = None
     """Where the objects are in this very frame; None where nothing tracks."""
+    unsure: Detections | None = None
+    """Detections that only the tracker makes use of; None where there are none."""
+    scene: Scene | None = None
+    """What is drawn besides the objects; None for nothing."""
     _drawn: list[Picture] = field(default_factory=list, repr=False, compare=False)
     _drawing: Lock = field(default_factory=Lock, repr=False, compare=False)
 
@@ -209,5 +230,5 @@ class Result:
         """The frame with its objects drawn on; drawn for the first caller, shared by all."""
         with self._drawing:
             if not self._drawn:
-                self._drawn.append(self.draw(self.frame, self.objects))
+                self._drawn.append(self.draw(self.frame, self.objects, self.scene))
             return self._drawn[0]

@@ -41,3 +41,14 @@ class Watched:
         """How many frames it will deliver at most in all; None when unknown."""
         known = [n for n in (self.source.frame_count, self.max_frames) if n is not None]
         return min(known, default=None)
+
+    @property
+    def trouble(self) -> str:
+        """In a word or two, why no picture comes; empty while some do and at the end of a file."""
+        if self.failure is not None:
+            return "failed"
+        if self.status is None:
+            return ""
+        if self.ended:
+            return "ended"
+        return "" if self.status.state == "online" else self.status.state

@@ -53,3 +53,18 @@ def remove_old_file(path: Path) -> None:
         raise ConfigError(
             f"{path}: cannot be replaced: {error.strerror}; choose another file"
         ) from error
+
+
+def make_new_file(path: Path) -> bool:
+    """Make an empty file unless there is something of the name, whoever makes that meanwhile.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    try:
+        path.open("xb").close()
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+    return True

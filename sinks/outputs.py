@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from pipeline.encoding import Encoding
 from pipeline.errors import ConfigError
 from pipeline.events import Event
+from pipeline.packets import Media, MediaSink
 from pipeline.protocols import Sink
+from pipeline.sink_config import Dialect
 from pipeline.types import Result
-from sinks.jsonlines import JsonLines, detection_record, event_record
-from sinks.video import VideoRecorder
+from sinks.annotated.display import Display
+from sinks.annotated.recorder import VideoRecorder
+from sinks.dialects import DIALECTS
+from sinks.jsonlines import JsonLines, detection_records
+from sinks.reports.report import REPORT_SUFFIXES, Report
+from sinks.snapshots import SnapshotFiles
+from sinks.tables import detections_table, events_table
 
 T_contra = TypeVar("T_contra", contravariant=True)
 
@@ -36,6 +44,15 @@ class FileSink(Sink[T_contra], Protocol[T_contra]):
         """The files written so far."""
         ...
 
+    @property
+    def lost(self) -> Mapping[str, int]:
+        """What it was given and could not write, by reason."""
+        ...
+
+
+class MediaFileSink(FileSink[Media], MediaSink, Protocol):
+    """A sink that keeps what sources send in files."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
@@ -43,10 +60,13 @@ class Outputs:
 
     results: Mapping[str, FileSink[Result]]
     events: Mapping[str, FileSink[Event]]
+    media: Mapping[str, MediaFileSink] = field(default_factory=dict)
+    display: Display | None = None
+    """That of the results which is a window."""
 
     def all(self) -> Mapping[str, FileSink[Any]]:
-        """Those of both kinds."""
-        return {**self.results, **self.events}
+        """Those of all kinds."""
+        return {**self.results, **self.events, **self.media}
 
 
 def open_outputs(
@@ -55,6 +75,16 @@ def open_outputs(
     record: Path | None,
     detections: Path | None,
     events: Path | None,
+    *,
+    snapshots: Path | None = None,
+    report: Path | None = None,
+    display: bool = False,
+    push: FileSink[Result] | None = None,
+    pictures: bool = True,
+    dialect: Dialect = "watchline",
+    destinations: Mapping[str, FileSink[Event]] | None = None,
+    encoding: Encoding | None = None,
+    media: Mapping[str, MediaFileSink] | None = None,
 ) -> Outputs:
     """Make a sink for each output that is asked for; none touches a file until it is entered.
 
@@ -64,22 +94,64 @@ def open_outputs(
         source_ids: the sources of the run.
         addresses: where they come from; no output may overwrite one, or a file in a folder.
         record: an mp4 file, or a folder for a file a source.
-        detections: a JSON lines file, a line a frame.
-        events: a JSON lines file, a line an event.
+        detections: a JSON lines file, a line a frame; or, if it is named `.csv`, a table.
+        events: a JSON lines file, a line an event; or a table.
+        snapshots: a folder for the best picture of each object.
+        report: a folder for heat maps and counts over time.
+        display: show a window.
+        push: sends annotated streams to a media server.
+        dialect: whose words events are written in, a key of `DIALECTS`.
+        destinations: message queues and webhooks, by name.
+        encoding: of the recordings.
+        media: sinks that keep what sources send, by name.
+        pictures: whether the frames that results are about show anything.
     Raises:
-        ConfigError: `record` does not fit the number of sources or names another format, or an
-            output would overwrite a source or another output.
+        ConfigError: `record` does not fit the number of sources or names another format, events are
+            to be a table in a dialect, or an output would overwrite a source or another output.
     """
     recordings = {} if record is None else recording_paths(record, source_ids)
     files = [path for path in (*recordings.values(), detections, events) if path is not None]
-    _check_distinct(files, [Path(address) for address in addresses])
-    results: dict[str, FileSink[Result]] = {}
+    inputs = [Path(address) for address in addresses]
+    check_distinct(files, inputs)
+    if report is not None:
+        _check_report(report, [*inputs, *files])
+    # Entered first: without a screen an old recording stays.
+    window = Display(source_ids) if display else None
+    results: dict[str, FileSink[Result]] = {} if window is None else {"display": window}
     if recordings:
-        results["record"] = VideoRecorder(recordings)
+        results["record"] = VideoRecorder(recordings, encoding)
+    if push is not None:
+        results["push"] = push
     if detections is not None:
-        results["detections"] = JsonLines(detections, detection_record)
-    event_sinks = {} if events is None else {"events": JsonLines(events, event_record)}
-    return Outputs(results, event_sinks)
+        results["detections"] = (
+            detections_table(detections)
+            if _is_table(detections)
+            else JsonLines(detections, detection_records)
+        )
+    if report is not None:
+        results["report"] = Report(report, pictures=pictures)
+    event_sinks: dict[str, FileSink[Event]] = {}
+    if events is not None:
+        event_sinks["events"] = _events_file(events, dialect)
+    if snapshots is not None:
+        event_sinks["snapshots"] = SnapshotFiles(snapshots)
+    # Names of destinations are the user's: a colon keeps them apart from ours.
+    event_sinks |= {f"sink:{name}": sink for name, sink in (destinations or {}).items()}
+    return Outputs(results, event_sinks, media or {}, window)
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() == ".csv"
+
+
+def _events_file(path: Path, dialect: Dialect) -> FileSink[Event]:
+    if not _is_table(path):
+        return JsonLines(path, DIALECTS[dialect])
+    if dialect != "watchline":
+        raise ConfigError(
+            f"events: {path}: a table cannot hold the dialect {dialect!r}; name a .jsonl file"
+        )
+    return events_table(path)
 
 
 def recording_paths(record: Path, source_ids: Sequence[str]) -> dict[str, Path]:
@@ -100,7 +172,7 @@ def recording_paths(record: Path, source_ids: Sequence[str]) -> dict[str, Path]:
     return {source_id: record / f"{source_id}.mp4" for source_id in source_ids}
 
 
-def _check_distinct(outputs: Iterable[Path], inputs: Sequence[Path]) -> None:
+def check_distinct(outputs: Iterable[Path], inputs: Sequence[Path]) -> None:
     """Make sure that no output overwrites an input or another output."""
     pictures = (picture for path in inputs for picture in _entries(path))
     taken = {_identity(path): "in a source folder" for path in pictures}
@@ -110,6 +182,14 @@ def _check_distinct(outputs: Iterable[Path], inputs: Sequence[Path]) -> None:
         if identity in taken:
             raise ConfigError(f"{path}: is already {taken[identity]}; choose another output file")
         taken[identity] = "another output"
+
+
+def _check_report(folder: Path, others: Iterable[Path]) -> None:
+    """Make sure that no file of a report, whatever its source, overwrites another."""
+    for path in others:
+        within = os.path.realpath(path.parent) == os.path.realpath(folder)
+        if within and path.name.endswith(REPORT_SUFFIXES):
+            raise ConfigError(f"report: {folder}: might overwrite {path}; choose another folder")
 
 
 def _entries(path: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from av.video.codeccontext import VideoCodecContext
 from pipeline.clock import Clock
 from pipeline.picture import Picture
 from pipeline.types import Skipped
+from sources.copier import PacketCopier
 from sources.decode import PictureMaker
 from sources.fault import Fault
 from sources.packets import Arrival, EndOfStream, OpenedStream, PacketReader
@@ -69,6 +70,7 @@ class LibavConnection:
         clock: stamps what comes.
         name: of the reading thread.
         previous: the connection before; it must have let go of its thread.
+        copier: see `PacketReader`.
     Raises:
         Fault: it has not.
     """
@@ -79,10 +81,11 @@ class LibavConnection:
         clock: Clock,
         name: str,
         previous: LibavConnection | None = None,
+        copier: PacketCopier | None = None,
     ) -> None:
         if previous is not None and not previous.left(LEAVE_S):
             raise Fault("the last connection still hangs")
-        self._reader = PacketReader(open_stream, clock, name)
+        self._reader = PacketReader(open_stream, clock, name, copier)
         self._decoder: PacketDecoder | None = None
         self._clock = clock
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,9 @@ from av.video.stream import VideoStream
 
 from pipeline.clock import Clock
 from pipeline.errors import SourceError
+from pipeline.packets import Tap
 from pipeline.types import Frame, Skipped
+from sources.copier import PacketCopier
 from sources.decode import PictureMaker
 from sources.video_stream import UnusableError, select_video
 
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 
 SHORTFALL_S = 1.0
 """A file that ends this much before its declared end counts as truncated."""
+
+_SEEK_MARGIN_S = 1.0
+_SAME_TIME_S = 1e-6
 
 
 class FileSource:
@@ -35,19 +41,37 @@ class FileSource:
         source_id: its name in results.
         clock: stamps the frames.
         loop: begin again at the end, for ever.
+        begin_s: frames before this stream time are left out, most of them undecoded; those that
+            follow count from 0.
+        end_s: so are those from this stream time on.
     Raises:
         SourceError: the file is missing, is no video, or has no video stream.
     """
 
     live = False
+    tap: Tap | None
+    """Where its packets can be had; None for a file without timestamps."""
 
-    def __init__(self, path: Path, source_id: str, clock: Clock, loop: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        source_id: str,
+        clock: Clock,
+        loop: bool = False,
+        *,
+        begin_s: float = 0.0,
+        end_s: float = math.inf,
+    ) -> None:
         self.source_id = source_id
         self._path = path
         self._clock = clock
         self._loop = loop
+        self._begin_s, self._end_s = begin_s, end_s
+        self._copier = PacketCopier(source_id)
+        whole = not loop and begin_s <= 0 and end_s == math.inf
         with open_video(path) as (container, stream):
-            self.frame_count = None if loop else _declared_frames(container, stream)
+            self.frame_count = _declared_frames(container, stream) if whole else None
+            self.tap = None if _is_raw(container) else self._copier.tap
 
     def read(self, stop: threading.Event) -> Generator[Frame | Skipped, None, None]:
         """Yield every frame that can be decoded, in order, and word of those that cannot.
@@ -73,6 +97,8 @@ class FileSource:
         ends_s: dict[int, float] = defaultdict(float)
         with open_video(self._path) as (container, stream):
             start_s = _start_s(stream) - begin_s
+            if self._begin_s > 0:
+                self._seek(container, stream, self._begin_s + start_s)
             for decoded in self._decoded(container, stream, ends_s):
                 if stop.is_set():
                     return index, begin_s
@@ -81,6 +107,10 @@ class FileSource:
                     yield Skipped("corrupt")
                 else:
                     pts_s = None if decoded.time is None else decoded.time - start_s
+                    if pts_s is not None and pts_s < self._begin_s - _SAME_TIME_S:
+                        continue
+                    if pts_s is not None and pts_s >= self._end_s - _SAME_TIME_S:
+                        return index, begin_s
                     ends_s[stream.index] = max(ends_s[stream.index], _end_s(decoded))
                     delivered += 1
                     yield Frame(
@@ -90,11 +120,12 @@ class FileSource:
                         self._clock.monotonic(),
                         self._clock.now(),
                         picture,
+                        packet=_number(decoded),
                     )
                 index += 1
             shortfall = _shortfall(container, stream, ends_s)
             codec, next_s = stream.codec_context.name, ends_s[stream.index] - start_s
-        if delivered == 0:
+        if delivered == 0 and self._begin_s <= 0:
             raise SourceError(f"{self._path}: no frame of its {codec} video can be decoded")
         if shortfall is not None:
             end_s, declared_s = shortfall
@@ -104,6 +135,13 @@ class FileSource:
             )
         return index, next_s
 
+    def _seek(self, container: InputContainer, stream: VideoStream, to_s: float) -> None:
+        """Go to a keyframe before a time; where a file cannot, it is read from its start."""
+        # Some containers look for it by decoding times, which B-frames place earlier.
+        before_s = max(to_s - _SEEK_MARGIN_S, _start_s(stream))
+        with suppress(av.error.FFmpegError):
+            container.seek(math.floor(before_s / (stream.time_base or 1)), stream=stream)
+
     def _decoded(
         self, container: InputContainer, stream: VideoStream, ends_s: dict[int, float]
     ) -> Iterator[av.VideoFrame | None]:
@@ -111,8 +149,14 @@ class FileSource:
 
         Notes in `ends_s` where the other streams end, by index.
         """
+        stream.codec_context.copy_opaque = True  # hands a packet's number on to its picture
+        self._copier.connect(container, stream)
         try:
             for packet in container.demux():
+                if packet.size > 0:
+                    packet.opaque = self._copier.copy(
+                        packet, self._clock.monotonic(), self._clock.now()
+                    )
                 if packet.stream_index != stream.index:
                     ends_s[packet.stream_index] = max(ends_s[packet.stream_index], _end_s(packet))
                     continue
@@ -155,6 +199,11 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         except UnusableError as error:
             raise SourceError(f"{path}: {error}") from error
         yield container, stream
+
+
+def _number(frame: av.VideoFrame) -> int | None:
+    """Which packet a frame was decoded from, if packets are copied."""
+    return frame.opaque if isinstance(frame.opaque, int) else None
 
 
 def _end_s(media: av.VideoFrame | av.Packet[Stream]) -> float:

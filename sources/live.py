@@ -7,10 +7,12 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
+from pipeline.backoff import delay_s
 from pipeline.clock import Clock
+from pipeline.packets import Tap
 from pipeline.types import Frame, Skipped, State, Status
-from sources.backoff import delay_s
 from sources.connection import Connection, Decoded, LibavConnection
+from sources.copier import PacketCopier
 from sources.fault import Fault
 from sources.packets import EndOfStream, OpenedStream
 from sources.silence import Silence
@@ -33,6 +35,7 @@ class LiveSource:
         clock: for stamps, limits and delays.
         stall_s: longest silence before the connection is given up; None for one that follows the
             rate of the stream.
+        tap: where its packets can be had; None where it has none.
     """
 
     live = True
@@ -44,8 +47,10 @@ class LiveSource:
         connect: Callable[[], Connection],
         clock: Clock,
         stall_s: float | None = None,
+        tap: Tap | None = None,
     ) -> None:
         self.source_id = source_id
+        self.tap = tap
         self._connect = connect
         self._clock = clock
         self._stall_s = stall_s
@@ -115,6 +120,7 @@ class LiveSource:
             decoded.picture,
             arrival.sender_time,
             decoded.decoded_s,
+            arrival.number,
         )
 
     def _status(self, state: State, reason: str = "") -> Status:
@@ -126,6 +132,8 @@ def libav_source(
     open_stream: Callable[[], AbstractContextManager[OpenedStream]],
     clock: Clock,
     stall_s: float | None,
+    *,
+    has_packets: bool = True,
 ) -> LiveSource:
     """A camera that libav reads.
 
@@ -134,12 +142,14 @@ def libav_source(
         open_stream: makes a connection, and ends it; raises `Fault`.
         clock: for stamps, limits and delays.
         stall_s: see `LiveSource`.
+        has_packets: whether what it sends is compressed.
     """
+    copier = PacketCopier(source_id)
     last: LibavConnection | None = None
 
     def connect() -> LibavConnection:
         nonlocal last
-        last = LibavConnection(open_stream, clock, f"packets {source_id}", last)
+        last = LibavConnection(open_stream, clock, f"packets {source_id}", last, copier)
         return last
 
-    return LiveSource(source_id, connect, clock, stall_s)
+    return LiveSource(source_id, connect, clock, stall_s, copier.tap if has_packets else None)

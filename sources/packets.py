@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 
 from pipeline.clock import Clock
 from pipeline.redact import redact
+from sources.copier import PacketCopier
 from sources.fault import Fault
 from sources.video_stream import StreamInfo, describe
 
@@ -67,6 +68,8 @@ class Arrival:
     """UTC."""
     sender_time: datetime | None
     """The sender's clock when it made the picture, UTC, where RTCP sender reports tell it."""
+    number: int | None = None
+    """Of the copy of the packet, where somebody wants copies."""
 
 
 class EndOfStream(Exception):
@@ -80,6 +83,7 @@ class PacketReader:
         open_stream: opens the connection, and closes it; raises `Fault`.
         clock: stamps the packets.
         name: of the thread.
+        copier: copies packets as they come, before any is given up.
     """
 
     def __init__(
@@ -87,8 +91,10 @@ class PacketReader:
         open_stream: Callable[[], AbstractContextManager[OpenedStream]],
         clock: Clock,
         name: str,
+        copier: PacketCopier | None = None,
     ) -> None:
         self._open_stream = open_stream
+        self._copier = copier
         self._clock = clock
         self._changed = threading.Condition()
         self._packets: deque[Packet[Stream]] = deque()
@@ -147,7 +153,7 @@ class PacketReader:
                     return None
             packet = self._packets.popleft()
             if self._opened is not None and self._opened.paced:  # it was read long before
-                packet.opaque = self._arrival(packet)
+                packet.opaque = replace(self._arrival(packet), number=_arrival_of(packet).number)
             self._changed.notify_all()
             return packet
 
@@ -177,13 +183,20 @@ class PacketReader:
             self._changed.notify_all()
 
     def _read(self, opened: OpenedStream) -> None:
-        index = opened.stream.index
+        index, copier = opened.stream.index, self._copier
+        if copier is not None:
+            copier.connect(opened.container, opened.stream, opened.timestamped)
         for packet in opened.container.demux():
             if self._closed:
                 return
-            # An empty packet would flush the decoder in mid-stream.
-            if packet.stream_index == index and packet.size > 0:
-                packet.opaque = self._arrival(packet)
+            if packet.size == 0:
+                continue  # would flush the decoder in mid-stream
+            arrival = self._arrival(packet)
+            if copier is not None:
+                number = copier.copy(packet, arrival.captured_s, arrival.wall_time)
+                arrival = replace(arrival, number=number)
+            if packet.stream_index == index:
+                packet.opaque = arrival
                 self._put(packet, opened.paced)
 
     def _arrival(self, packet: Packet[Stream]) -> Arrival:
@@ -270,5 +283,9 @@ def sender_time(packet: Packet[Stream]) -> datetime | None:
 
 
 def _arrived_s(packet: Packet[Stream]) -> float:
+    return _arrival_of(packet).captured_s
+
+
+def _arrival_of(packet: Packet[Stream]) -> Arrival:
     assert isinstance(packet.opaque, Arrival)
-    return packet.opaque.captured_s
+    return packet.opaque

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 LEAP_S = 2.0
-"""Timestamps that run ahead of our clock by more from one frame to the next have jumped."""
+"""By default."""
 LEAST_STEP_S = 0.001
 """Between two frames that came at the same moment."""
 
@@ -13,9 +13,13 @@ class Timeline:
 
     The stream's own timestamps count, which are more even than arrivals. Where they are missing,
     stand still, go back, wrap or jump ahead, and after a reconnection, our clock does.
+
+    Args:
+        leap_s: timestamps that run ahead of our clock by more from one to the next have jumped.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, leap_s: float = LEAP_S) -> None:
+        self._leap_s = leap_s
         self._placed_s: float | None = None
         self._captured_s = 0.0
         self._pts_s: float | None = None
@@ -37,8 +41,9 @@ class Timeline:
             placed_s = by_clock_s
             if pts_s is not None and pts_s != self._pts_s:
                 by_stream_s = pts_s + self._offset_s
-                is_step = self._pts_s is not None and 0 < pts_s - self._pts_s <= elapsed_s + LEAP_S
-                if is_step and by_stream_s > self._placed_s - LEAP_S:
+                most_s = elapsed_s + self._leap_s
+                is_step = self._pts_s is not None and 0 < pts_s - self._pts_s <= most_s
+                if is_step and by_stream_s > self._placed_s - self._leap_s:
                     placed_s = max(by_stream_s, self._placed_s + LEAST_STEP_S)
                     self._pts_s = pts_s
                 else:

@@ -22,6 +22,8 @@ from sources.video_stream import UnusableError, select_video
 
 _OURS = frozenset({"size", "fps", "format", "stall"})
 _WEBCAM = re.compile(r"([0-9]{1,3}|/dev/video[0-9]{1,3})(\?.*)?")
+_COMPRESSED = frozenset({"mjpeg", "h264", "hevc"})
+"""Formats that can be recorded as they come; without one a camera may well send raw pictures."""
 _FORMAT = re.compile(r"[a-z0-9_]{1,32}")
 
 
@@ -41,7 +43,8 @@ def webcam_source(address: str, source_id: str, clock: Clock) -> LiveSource:
         SourceError: an option is wrong or unknown.
     """
     open_stream, stall_s = webcam_opener(address)
-    return libav_source(source_id, open_stream, clock, stall_s)
+    is_compressed = take_options(address, _OURS)[1].get("format") in _COMPRESSED
+    return libav_source(source_id, open_stream, clock, stall_s, has_packets=is_compressed)
 
 
 def webcam_opener(

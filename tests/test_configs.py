@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import load_config
+from pipeline.config import Config, load_config
+from pipeline.demo_rules import RULES
 from pipeline.training.recipe import load_training_config
+from tests.paths import ROOT
 
-FOLDER = Path(__file__).resolve().parent.parent / "configs"
+FOLDER = ROOT / "configs"
 TRAINING = FOLDER / "training.yaml"
-CONFIGS = sorted(set(FOLDER.glob("*.yaml")) - {TRAINING})
+ZONES = FOLDER / "zones.yaml"
+CONFIGS = sorted(set(FOLDER.glob("*.yaml")) - {TRAINING, ZONES})
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
@@ -23,6 +26,24 @@ def test_an_example_loads(path: Path) -> None:
 
 def test_there_are_examples() -> None:
     assert len(CONFIGS) >= 2
+
+
+def test_the_example_of_rules_holds_those_of_the_demo() -> None:
+    rules, demo = load_config(ZONES, {}, {}), Config.model_validate(RULES)
+    assert (rules.zones, rules.lines) == (demo.zones, demo.lines)
+    assert rules.tracking == demo.tracking
+    assert (rules.objects, rules.draw) == (demo.objects, demo.draw)
+
+
+def test_what_the_example_of_rules_leaves_out_is_as_its_comments_say(tmp_path: Path) -> None:
+    commented = ZONES.read_text().replace("    # - days", "    #   - days")
+    keys = ("min_score", "min_area", "anchor", "hysteresis", "cooldown_s", "crowd_s")
+    lines = []
+    for line in commented.splitlines():
+        bare = line.strip().removeprefix("# ")
+        lines.append(f"    {bare}" if bare.startswith(keys) else line)
+    (tmp_path / "zones.yaml").write_text("\n".join(lines))
+    assert load_config(tmp_path / "zones.yaml", {}, {}) == load_config(ZONES, {}, {})
 
 
 def test_the_example_for_training_loads() -> None:

@@ -69,10 +69,36 @@ def test_the_boxes_are_drawn_in_the_recording(demo_output: Path, bikes_clip: Pat
     assert on_left_edge > 10 * inside
 
 
-def test_people_appear_and_disappear_in_turn(demo_output: Path) -> None:
+def test_every_person_has_a_beginning_and_an_end(demo_output: Path) -> None:
     events = read_lines(demo_output / "events.jsonl")
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
-    assert len(events) >= 4
-    kinds = [event["event"] for event in events]
-    assert kinds == ["appeared", "disappeared"] * (len(kinds) // 2)
-    assert all(event["source"] == "demo" and event["label"] == "person" for event in events)
+    assert all(event["source"] == "demo" for event in events)
+    lives: dict[str, list[str]] = {}
+    for event in events:
+        assert event["object"]["label"] == "person"
+        if event["event"].startswith("object_"):
+            lives.setdefault(event["object"]["id"], []).append(event["event"])
+    assert len(lives) == 4
+    for kinds in lives.values():
+        assert (kinds[0], kinds[-1]) == ("object_new", "object_end")
+        assert set(kinds[1:-1]) <= {"object_update"}
+
+
+def test_the_demo_has_a_zone_and_a_line(demo_output: Path) -> None:
+    events = read_lines(demo_output / "events.jsonl")
+    assert [
+        (event["event"], event["object"]["track_id"])
+        for event in events
+        if not event["event"].startswith("object_") and event["object"]["track_id"] < 4
+    ] == [
+        ("line_crossed", 1),
+        ("zone_entered", 1),
+        ("zone_left", 1),
+        ("zone_entered", 2),
+        ("zone_entered", 3),
+        ("zone_left", 2),
+        ("zone_loitering", 3),
+        ("zone_left", 3),
+    ]
+    crossed = next(event for event in events if event["event"] == "line_crossed")
+    assert (crossed["line"], crossed["direction"], crossed["count_in"]) == ("kerb", "in", 1)

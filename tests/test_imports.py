@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.paths import ROOT
+
 PACKAGES = ("pipeline", "sources", "sinks")
 SHARED = {
     f"pipeline.{name}"
-    for name in ("types", "picture", "events", "errors", "clock", "protocols", "config", "redact")
+    for name in (
+        *("types", "picture", "events", "errors", "clock", "protocols", "config", "redact"),
+        *("extras", "figure", "snapshot", "whole_file", "backoff", "sink_config", "encoding"),
+        *("packets", "retention_config", "recording_config"),
+    )
 }
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 

@@ -31,8 +31,8 @@ from pipeline.ssd.preprocess import Preprocessor
 from pipeline.ssd.weights import load_model
 from pipeline.ssd.zoo import MODELS
 from pipeline.types import Detections, Frame, Result
-from sinks.jsonlines import JsonLines, detection_record
-from sinks.video import VideoRecorder
+from sinks.annotated.recorder import VideoRecorder
+from sinks.jsonlines import JsonLines, detection_records
 from sources.file import FileSource
 
 _CHUNK = 25
@@ -76,7 +76,7 @@ def prepare(job: Job) -> Program:
 
 def _work(job: Job, detector: Detector, model: SSD, work: Work) -> Report:
     folder, clock, spent = Path(job.folder), SystemClock(), _Stopwatch()
-    lines = JsonLines(folder / "detections.jsonl", detection_record)
+    lines = JsonLines(folder / "detections.jsonl", detection_records)
     recorder = VideoRecorder({"clip": folder / "annotated.mp4"})
     source = FileSource(Path(job.video), "clip", clock).read(threading.Event())
     decoded = (frame for frame in source if isinstance(frame, Frame))

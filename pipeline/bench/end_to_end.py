@@ -119,6 +119,8 @@ def run_whole(
 ) -> Run:
     """Run the pipeline for a while, or to the end of its sources if that is sooner.
 
+    Sources that end are measured whole, the warm-up too: what is left after it may be nothing.
+
     Args:
         sources: all of them at once.
         detector: as `watch` has it.
@@ -143,14 +145,15 @@ def run_whole(
         for sink in sinks.values():
             entered.enter_context(sink)
         pipeline = tools.join(config, sources, detector, sinks, clock)
-        first = _mark(pipeline, lines)
+        start = _mark(pipeline, lines)
         entered.enter_context(pipeline)
-        if not pipeline.wait(WARM_UP_S):
-            first = _mark(pipeline, lines)
-        ends_s = time.monotonic() + seconds
-        while not pipeline.wait(_TICK_S) and (left_s := ends_s - time.monotonic()) > 0:
+        pipeline.wait(WARM_UP_S)
+        warm = _mark(pipeline, lines)
+        ends_s = warm.at_s + seconds
+        while not (ended := pipeline.wait(_TICK_S)) and (left_s := ends_s - time.monotonic()) > 0:
             on_progress(1 - left_s / seconds)
         last = _mark(pipeline, lines)
+        first = start if ended else warm
         pipeline.drop_waiting()
     failures = [watched.failure for watched in pipeline.watched.values() if watched.failure]
     if failures:

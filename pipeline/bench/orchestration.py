@@ -16,7 +16,8 @@ from typing import Self
 from pipeline.bench.cost import Cost, measure
 from pipeline.bench.tools import Tools
 from pipeline.clock import Clock, SystemClock
-from pipeline.config import Config, TrackingConfig
+from pipeline.config import Config
+from pipeline.config_parts import TrackingConfig
 from pipeline.protocols import Sink
 from pipeline.types import Detections, Frame, Result, Skipped, Status
 

@@ -19,9 +19,9 @@ from pipeline.bench.detector_parts import DetectorParts
 from pipeline.bench.orchestration import orchestration_cost
 from pipeline.bench.tools import Progress, Tools
 from pipeline.config import Config
+from pipeline.configured import make_analysis
 from pipeline.errors import SourceError
 from pipeline.protocols import Detector, Sink, Source
-from pipeline.track import track
 from pipeline.types import Frame, Result
 
 STAGES = (
@@ -110,9 +110,8 @@ def _costs_of(
         replace(one, frame=replace(one.frame, pts_s=number / 25))
         for number, one in enumerate(results)
     ]
-    if (settings := config.tracker()) is not None:
-        yield "track", measure(lambda: len(list(track(results, settings))), seconds / 4)
-        results = list(track(results, settings))
+    yield "track", measure(lambda: len(_analysed(results, config)), seconds / 4)
+    results = _analysed(results, config)
     if record:
         yield "draw", measure(lambda: _draw(results), seconds)
         for result in results:
@@ -188,8 +187,12 @@ def _detect(detector: Detector, frames: Sequence[Frame], at_once: int) -> int:
 
 def _draw(results: Sequence[Result]) -> int:
     for result in results:
-        result.draw(result.frame, result.objects)
+        result.draw(result.frame, result.objects, result.scene)
     return len(results)
+
+
+def _analysed(results: Sequence[Result], config: Config) -> list[Result]:
+    return list(make_analysis(config, snapshots=False, trails=True).follow(results))
 
 
 def _write(sink: Sink[Result], results: Sequence[Result]) -> int:

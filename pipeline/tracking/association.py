@@ -15,9 +15,12 @@ _IMPOSSIBLE = 1e3
 
 def iou(ours: Floats, theirs: Floats) -> Floats:
     """Intersection over union of each pair of (N, 4) and (M, 4) boxes, xyxy: (N, M), 0..1."""
-    top_left = np.maximum(ours[:, None, :2], theirs[None, :, :2])
-    bottom_right = np.minimum(ours[:, None, 2:], theirs[None, :, 2:])
-    shared = np.prod(np.maximum(bottom_right - top_left, 0), axis=2)
+    # A plane for each coordinate: NumPy is slow along a last axis of two.
+    left, top, right, bottom = ours.T[:, :, None]
+    other_left, other_top, other_right, other_bottom = theirs.T[:, None, :]
+    width = np.minimum(right, other_right) - np.maximum(left, other_left)
+    height = np.minimum(bottom, other_bottom) - np.maximum(top, other_top)
+    shared = np.maximum(width, 0) * np.maximum(height, 0)
     either = area(ours)[:, None] + area(theirs)[None, :] - shared
     overlap: Floats = shared / np.maximum(either, 1e-9)
     return overlap

@@ -44,6 +44,8 @@ class ByteTracker:
         """A clock that stands still while nothing happens."""
         self._looked_s = 0.0
         """Its time at the last frame with detections."""
+        self._ended: list[int] = []
+        """Ids that were given up and not told of yet."""
 
     def update(
         self, detections: Detections, size: tuple[int, int], time_s: float
@@ -62,14 +64,15 @@ class ByteTracker:
             self._size = size
             self._keep(np.zeros(len(self._table.ids), bool))
         self._class_names = detections.class_names
-        if len(detections) == len(self._table.ids) == 0:  # most frames of most cameras
-            self._now_s += self._pass(time_s)
+        if not len(self._table.ids) and not (detections.scores >= self.settings.sure_score).any():
+            self._now_s += self._pass(time_s)  # most frames of most cameras
             self._looked_s = self._now_s
-            return replace(detections, track_ids=np.empty(0, np.int64)), self._tracks(size)
-        self._predict(time_s)
+            nothing = detections.only(slice(0))
+            return replace(nothing, track_ids=np.empty(0, np.int64)), self._tracks(size)
+        expected = self._predict(time_s)
         boxes = detections.boxes.astype(np.float64)
         sure = detections.scores >= self.settings.sure_score
-        track_of = self._match(boxes, detections, sure)
+        track_of = self._match(expected, boxes, detections, sure)
         elapsed_s, self._looked_s = self._now_s - self._looked_s, self._now_s
         matched = np.flatnonzero(track_of >= 0)
         self._motion.update(track_of[matched], boxes[matched])
@@ -104,21 +107,25 @@ class ByteTracker:
         self._table.age(gap_s)
         return min(gap_s, LONGEST_GAP_S)
 
-    def _predict(self, time_s: float) -> None:
-        """Move the tracks to where they should be by now."""
+    def _predict(self, time_s: float) -> Floats:
+        """Move the tracks to where they should be by now: (T, 4) xyxy, as the filter has them."""
         gap_s = self._pass(time_s)
         self._now_s += gap_s
         lost = self._table.seen_s < self._looked_s
         self._motion.velocity[lost, 3] = 0  # what is out of sight grows no larger
         before = self._motion.boxes()
         self._motion.predict(gap_s * STEPS_A_SECOND)
-        self._smoothing.move(self._motion.boxes() - before)
+        expected = self._motion.boxes()
+        self._smoothing.move(expected - before)
+        return expected
 
-    def _match(self, boxes: Floats, detections: Detections, sure: npt.NDArray[np.bool_]) -> Indices:
+    def _match(
+        self, expected: Floats, boxes: Floats, detections: Detections, sure: npt.NDArray[np.bool_]
+    ) -> Indices:
         """Find each detection's track: (N,), -1 for none."""
         table = self._table
         same_label = table.labels[:, None] == detections.labels[None, :]
-        likeness = iou(self._motion.boxes(), boxes) * same_label
+        likeness = iou(expected, boxes) * same_label
         fused = likeness * detections.scores
         track_of = np.full(len(boxes), -1, np.int64)
         free = np.ones(len(table.ids), bool)
@@ -155,6 +162,8 @@ class ByteTracker:
             self._keep(~ended)
 
     def _keep(self, rows: npt.NDArray[np.bool_]) -> None:
+        ids = self._table.ids[~rows]
+        self._ended += ids[ids > 0].tolist()
         self._motion = self._motion.keep(rows)
         self._smoothing.keep(rows)
         self._table.keep(rows)
@@ -179,6 +188,7 @@ class ByteTracker:
         shown = self._looked_s - table.seen_s <= self.settings.coast_s
         if size != self._size:
             shown[:] = False
+        ended, self._ended = self._ended, []
         height, width = size
         boxes = self._smoothing.boxes[shown].clip(0, [width, height, width, height])
         return Tracks(
@@ -189,4 +199,5 @@ class ByteTracker:
             seen=table.seen_s[shown] >= self._looked_s,
             stationary=table.still_s[shown] >= self.settings.stationary_s,
             class_names=self._class_names,
+            ended=ended,
         )

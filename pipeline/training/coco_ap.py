@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.extras import needs_package
 from pipeline.training.datasets.example import Dataset
-from pipeline.training.extras import needs_package
 from pipeline.types import Detections
 
 _ALL_AREAS, _ALL_DETECTIONS, _IOU_50 = 0, -1, 0

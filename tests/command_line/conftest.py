@@ -39,7 +39,7 @@ def watchline(
 def finder(make_detections: MakeDetections, monkeypatch: pytest.MonkeyPatch) -> Finder:
     """Takes the place of whatever model a command asks for."""
     finder = Finder(make_detections)
-    monkeypatch.setattr("pipeline.models.load_detector", lambda *_names, **_options: finder)
+    monkeypatch.setattr("pipeline.configured.load_detector", lambda *_names, **_options: finder)
     return finder
 
 

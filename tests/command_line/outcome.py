@@ -10,12 +10,10 @@ from typing import Any
 
 import av
 
-import run
 from pipeline.ssd.networks import Plan
 from pipeline.types import Detections, Frame
 from tests.kinds import MakeDetections
 
-ROOT = Path(run.__file__).parent
 LONG = 5000
 """Frames of the long video."""
 
@@ -45,6 +43,7 @@ class Finder:
         self.make_detections = make_detections
         self.before: Callable[[], object] = lambda: None
         self.plan = Plan()
+        self.class_names = ("person", "car")
 
     def detect(self, frames: Sequence[Frame]) -> list[Detections]:
         self.before()

@@ -14,6 +14,7 @@ from tests.command_line.outcome import (
     Watchline,
     complaint,
     count_frames,
+    read_lines,
 )
 from tests.kinds import MakeVideo
 
@@ -139,16 +140,23 @@ def test_outputs_that_do_not_fit_are_refused(
 
 
 @pytest.mark.usefixtures("finder")
-def test_a_disk_that_fills_up_ends_the_run_with_what_it_has_done(
-    watchline: Watchline, make_video: MakeVideo
+def test_row_27_a_full_disk_does_not_end_the_run_but_tells_at_its_end(
+    watchline: Watchline, make_video: MakeVideo, tmp_path: Path
 ) -> None:
-    outcome = watchline("watch", make_video(frames=50), "--detections", "/dev/full", "--quiet")
-    assert outcome.code == 70
-    assert complaint(outcome) == (
-        "stage 'detections' failed: /dev/full: cannot be written: No space left on device; "
-        "ends early: /dev/full"
+    events = tmp_path / "events.jsonl"
+    outcome = watchline(
+        *("watch", make_video(frames=50), "--detections", "/dev/full", "--events", events),
+        "--quiet",
     )
+    assert outcome.code == 70
+    told_once, ended = outcome.err.splitlines()
+    fault = "/dev/full: cannot be written: No space left on device"
+    assert told_once.endswith(f"{fault}; make room on the disk, and it goes on")
+    assert ended == f"watchline: {fault}; 50 lines were lost"
+    assert [event["event"] for event in read_lines(events)] == ["object_new", "object_end"]
     summary = outcome.summary
+    assert summary["inferred"] == 50
+    assert summary["sinks"] == {"detections": {"dropped": {"disk": 50}}, "events": {"dropped": {}}}
     assert summary["captured"] == summary["inferred"] + sum(summary["dropped"].values())
 
 

@@ -11,8 +11,9 @@ import av
 import pytest
 
 from tests.command_line.outcome import Watchline, complaint
+from tests.paths import SHARED_DATA
 
-COCO128 = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "coco128"
+COCO128 = SHARED_DATA / "coco128"
 BOXES = {
     40: ("person", (320, 0, 580, 272)),
     80: ("person", (362, 43, 505, 200)),

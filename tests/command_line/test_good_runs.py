@@ -14,13 +14,13 @@ import pytest
 
 from tests.command_line.outcome import (
     LONG,
-    ROOT,
     Finder,
     Watchline,
     count_frames,
     read_lines,
 )
 from tests.kinds import MakeVideo
+from tests.paths import ROOT
 
 
 @pytest.mark.usefixtures("finder")
@@ -38,7 +38,10 @@ def test_a_video_is_watched_recorded_and_reported(
     assert outcome.summary["dropped"] == {}
     assert count_frames(out / "r.mp4") == 30
     assert [line["index"] for line in read_lines(out / "d.jsonl")] == list(range(30))
-    assert [line["event"] for line in read_lines(out / "e.jsonl")] == ["appeared"]
+    events = read_lines(out / "e.jsonl")
+    assert [event["event"] for event in events] == ["object_new", "object_end"]
+    assert events[1]["reason"] == "source_ended"
+    assert events[1]["object"]["last_seen"]["index"] == 29
 
 
 @pytest.mark.usefixtures("finder")

@@ -51,11 +51,15 @@ def running(make_detections: MakeDetections) -> Running:
             finally:
                 pipeline.stop()
         assert not let_go()
+        missed = sum(pipeline.sinks_dropped()["results"].values())  # none, but for a busy machine
+        total = pipeline.ledger.total()
+        assert total.inferred + total.passed == len(results.items) + missed
         for source_id in addresses:
             counts = pipeline.ledger.counts(source_id)
             assert counts.captured == counts.inferred + sum(counts.dropped.values())
-            assert counts.inferred == len(run.inferred_of(source_id))
-            assert counts.inferred + counts.passed == len(run.results_of(source_id))
+            if not missed:
+                assert counts.inferred == len(run.inferred_of(source_id))
+                assert counts.inferred + counts.passed == len(run.results_of(source_id))
 
     return running
 

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line.outcome import ROOT
 from tests.faults.film import FPS, GOP, LOOP
 from tests.faults.run import Running
 from tests.faults.watching import PATIENCE_S, Seen, Watching, packet_threads, through
+from tests.paths import ROOT
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.http import MediaServer
 from tests.servers.rtsp import RtspServer, needs

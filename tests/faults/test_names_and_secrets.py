@@ -23,8 +23,9 @@ from sources import open_source
 from sources.fault import Fault
 from sources.network import NetworkAddress, open_network
 from sources.packets import PacketReader
-from tests.command_line.outcome import Watchline, read_lines
+from tests.command_line.outcome import Watchline, count_frames, read_lines
 from tests.faults.watching import PATIENCE_S, Watching, let_go, through
+from tests.kinds import MakeVideo
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.http import MediaServer
 from tests.servers.rtsp import RtspServer, needs
@@ -85,6 +86,28 @@ def test_row_39_a_hostile_path_leaves_its_files_in_their_folder(
     assert re.fullmatch(r"[A-Za-z0-9_-]+\.mp4", recording.name)
 
 
+@pytest.mark.usefixtures("finder")
+@pytest.mark.parametrize(
+    "name", ["Aufnahmen für Müller", "\u9332\u753b \u732b", "caf\udce9", "-x;$(id)"]
+)
+def test_row_39_every_output_can_be_in_a_folder_of_any_name(
+    watchline: Watchline, tmp_path: Path, make_video: MakeVideo, name: str
+) -> None:
+    out = tmp_path / name
+    outcome = watchline(
+        *("watch", make_video(frames=20), "--record", out, "--quiet"),
+        *("--detections", out / "d.csv", "--events", out / "e.jsonl"),
+        *("--snapshots", out / "snapshots", "--report", out / "report"),
+    )
+    assert outcome.code == 0
+    assert count_frames(out / "video.mp4") == 20
+    assert len((out / "d.csv").read_text().splitlines()) == 21
+    assert [event["event"] for event in read_lines(out / "e.jsonl")] == ["object_new", "object_end"]
+    assert len(list((out / "snapshots").iterdir())) == 1
+    assert list((out / "report").glob("video-*.png"))
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [name]
+
+
 def told_in(text: str) -> list[str]:
     """The secrets that a text tells."""
     return [secret for secret in SECRETS if secret in text]
@@ -133,7 +156,7 @@ def test_row_40_no_secret_leaves_a_run(
         assert reason in outcome.err
     events = read_lines(out / "events.jsonl")
     kinds = {event["event"] for event in events}
-    assert kinds >= {"camera_online", "camera_offline", "appeared"}
+    assert kinds >= {"camera_online", "camera_offline", "object_new"}
     assert read_lines(out / "detections.jsonl")
     if quiet:
         assert {s["status"]["state"] for s in outcome.summary["sources"].values()} == {

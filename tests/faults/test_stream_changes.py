@@ -8,7 +8,7 @@ from pathlib import Path
 
 import av
 
-from sinks.video import VideoRecorder
+from sinks.annotated.recorder import VideoRecorder
 from tests.faults.film import FPS, SIZE
 from tests.faults.run import Running
 from tests.faults.watching import Watching
@@ -66,7 +66,9 @@ def test_row_14_a_camera_that_comes_back_with_another_codec(film: Path, tmp_path
             assert [frame.number for frame in after[:10]] == [
                 (after[0].number or 0) + n for n in range(10)
             ]
-            assert camera.skipped.keys() <= {"no_keyframe"}
+            # The first server's end may tear the frame that it is sending.
+            assert camera.skipped.keys() <= {"no_keyframe", "corrupt"}
+            assert camera.skipped.get("corrupt", 0) <= 1
 
 
 def test_row_16_a_fast_camera_does_not_starve_a_slow_one(tmp_path: Path, running: Running) -> None:

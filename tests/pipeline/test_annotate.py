@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
-from pipeline.annotate import PALETTE, annotate
+from pipeline.annotate import Style, annotate
+from pipeline.brush import PALETTE
 from pipeline.picture import Matrix, Picture, Plane
+from pipeline.rules.rule import Line, Zone
+from pipeline.scene import LineView, Scene, ZoneView
 from pipeline.types import Tracks
 from tests.kinds import MakeDetections, MakeFrame
 
@@ -211,3 +216,80 @@ def test_a_box_that_covers_no_pixel_leaves_no_colour(
     frame = make_frame(size=(100, 100))
     picture = annotate(frame, make_detections((5, 50, 5, 90, 0.9)))
     np.testing.assert_array_equal(picture.u[26:], frame.picture.u[26:])
+
+
+def scene(**changes) -> Scene:
+    """A zone in the left half, a line down the middle of the right one, a trail below."""
+    half = np.array([[0.1, 0.2], [0.4, 0.2], [0.4, 0.9], [0.1, 0.9]], np.float32)
+    gate = np.array([[0.75, 0.2], [0.75, 0.9]], np.float32)
+    parts = {
+        "zones": [ZoneView(Zone(name="yard", polygon=half), 3, crowded=False)],
+        "lines": [LineView(Line(name="gate", points=gate), 2, 1)],
+        "trails": {5: [(120, 220), (180, 220)]},
+    }
+    return Scene(**(parts | changes))
+
+
+def test_zones_and_lines_are_drawn_where_they_are(make_frame: MakeFrame, make_detections) -> None:
+    frame = make_frame(size=(240, 320))
+    picture = annotate(frame, make_detections(), scene(trails={}))
+    drawn = changed(frame.picture, picture)
+    assert drawn[60:210, 31:34].any(axis=1).all(), "the zone's left side"
+    assert drawn[215:217, 40:120].any(axis=0).all(), "its lower side"
+    assert not drawn[80:200, 60:120].any(), "its inside stays free"
+    assert drawn[60:210, 239:242].any(axis=1).all(), "the line"
+    # The line runs down, so in is to the left.
+    assert drawn[120:140, 222:237].any()
+    assert not drawn[120:140, 244:300].any()
+    assert (picture.u != frame.picture.u).any()
+
+
+def test_counts_are_part_of_the_picture(make_frame: MakeFrame, make_detections) -> None:
+    frame, none = make_frame(size=(240, 320)), make_detections()
+    three = annotate(frame, none, scene())
+    four = annotate(frame, none, scene(zones=[replace(scene().zones[0], occupancy=4)]))
+    more = annotate(frame, none, scene(lines=[replace(scene().lines[0], count_out=2)]))
+    crowd = annotate(frame, none, scene(zones=[replace(scene().zones[0], crowded=True)]))
+    assert changed(three, four).any()
+    assert changed(three, more).any()
+    assert changed(three, crowd)[100:200, 31:34].any()
+
+
+def test_trails_have_the_colour_of_their_object(make_frame: MakeFrame, make_detections) -> None:
+    frame, none = make_frame(size=(240, 320)), make_detections()
+    for track_id in (5, 6):
+        trails = {track_id: [(120, 220), (180, 220)], 9: [(300, 100)]}
+        picture = annotate(frame, none, Scene(trails=trails))
+        drawn = changed(frame.picture, picture)
+        assert drawn[219:222, 122:178].any(axis=0).all()
+        assert not drawn[:210].any(), "one point is no trail"
+        bgr = picture.bgr()[220, 150, ::-1].astype(int)
+        assert np.abs(bgr - PALETTE[track_id % len(PALETTE)]).max() < 30
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_everything_can_be_drawn_at_any_size(make_frame, make_detections, size) -> None:
+    height, width = size
+    trails = {1: [(0, 0), (width, height)], 2: [(-5, -5), (2 * width, height)]}
+    style = Style(clock=True)
+    found = make_detections((0, 0, width, height, 0.9))
+    assert annotate(make_frame(size=size), found, scene(trails=trails), style).size == size
+
+
+def test_what_is_not_wanted_is_not_drawn(make_frame: MakeFrame, make_detections) -> None:
+    frame, none = make_frame(size=(240, 320)), make_detections()
+    picture = annotate(frame, none, scene(), Style(zones=False, trails=False))
+    assert not changed(frame.picture, picture).any()
+
+
+def test_the_clock_is_that_of_the_camera_if_it_tells(make_frame, make_detections) -> None:
+    frame, none = make_frame(size=(240, 640)), make_detections()
+    style = Style(clock=True)
+    ours = annotate(frame, none, None, style)
+    drawn = changed(frame.picture, ours)
+    assert drawn[-10:, :150].any()
+    assert not drawn[:200].any()
+    later = replace(frame, sender_time=frame.wall_time + timedelta(seconds=1))
+    assert changed(ours, annotate(later, none, None, style)).any()
+    berlin = Style(clock=True, clock_zone=ZoneInfo("Europe/Berlin"))
+    assert changed(ours, annotate(frame, none, None, berlin)).any()

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from pipeline.analysis import Analysis
 from pipeline.clock import SystemClock
 from pipeline.events import CameraEvent, Event
 from pipeline.graph import Pipeline
 from pipeline.summary import summarise
+from pipeline.tracking.settings import TrackerSettings
 from pipeline.types import Frame, Skipped, State, Status
 from tests.clock import NOON
 from tests.kinds import MakeDetections, MakeFrame
@@ -71,6 +73,7 @@ def running(make_detections: MakeDetections):
             batch_size=4,
             batch_wait_s=0.01,
             lane_capacity=64,
+            analysis=Analysis(TrackerSettings()),
             keep_open=keep_open,
         )
         with pipeline:
@@ -135,7 +138,7 @@ def test_events_of_cameras_and_of_objects_share_their_numbers(running, make_fram
         assert events.wait_for(lambda: len(events.items) == 2)
         assert [(event.kind, event.seq) for event in events.items] == [
             ("camera_online", 1),
-            ("appeared", 2),
+            ("object_new", 2),
         ]
 
 

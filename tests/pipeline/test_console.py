@@ -59,7 +59,7 @@ def pipeline(make_frame: MakeFrame, make_detections: MakeDetections) -> Pipeline
         pipeline.ledger.captured("front")
         pipeline.ledger.inferred("front")
         frame = make_frame("front", index, captured_s=index / 10)
-        result = Result(frame, found, lambda frame, _: frame.picture)
+        result = Result(frame, found, lambda frame, *_: frame.picture)
         pipeline.watched["front"].meter.record(result, index / 10 + 0.25)
     pipeline.ledger.skipped("front", "corrupt")
     return pipeline

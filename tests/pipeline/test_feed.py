@@ -22,15 +22,17 @@ def channels(count: int) -> list[Channel[Event]]:
 
 
 def test_events_are_numbered_from_one() -> None:
-    with EventFeed([]) as feed:
+    with EventFeed([], "run") as feed:
         assert [feed.publish(event()).seq for _ in range(3)] == [1, 2, 3]
 
 
 def test_every_sink_gets_every_event_with_its_number() -> None:
     sinks = channels(2)
-    with EventFeed([sink.open_lane(9) for sink in sinks]) as feed:
+    with EventFeed([sink.open_lane(9) for sink in sinks], "run") as feed:
         published = [feed.publish(event(name)) for name in "abc"]
-    assert published == [replace(event(name), seq=seq) for seq, name in enumerate("abc", 1)]
+    assert published == [
+        replace(event(name), seq=seq, run="run") for seq, name in enumerate("abc", 1)
+    ]
     assert [list(sink) for sink in sinks] == [published, published]
 
 
@@ -43,7 +45,9 @@ def test_all_sinks_see_one_order_however_many_publish_at_once() -> None:
         for _ in range(each):
             feed.publish(event(name))
 
-    feed = EventFeed([sink.open_lane(1) for sink in sinks])  # so that each waits for the others
+    feed = EventFeed(
+        [sink.open_lane(1) for sink in sinks], "run"
+    )  # so that each waits for the others
     writers = [threading.Thread(target=publish, args=(f"cam-{n}",)) for n in range(publishers)]
     readers = [threading.Thread(target=seen[n].extend, args=(sinks[n],)) for n in range(3)]
     for thread in (*readers, *writers):
@@ -60,7 +64,7 @@ def test_all_sinks_see_one_order_however_many_publish_at_once() -> None:
 
 def test_a_closed_feed_swallows_events() -> None:
     (sink,) = channels(1)
-    with EventFeed([sink.open_lane(9)]) as feed:
+    with EventFeed([sink.open_lane(9)], "run") as feed:
         feed.publish(event("before"))
     assert feed.publish(event("after")).seq == 2
     assert [item.source_id for item in sink] == ["before"]
@@ -68,14 +72,14 @@ def test_a_closed_feed_swallows_events() -> None:
 
 def test_a_feed_is_closed_by_an_error_too() -> None:
     (sink,) = channels(1)
-    with pytest.raises(KeyError), EventFeed([sink.open_lane(9)]):
+    with pytest.raises(KeyError), EventFeed([sink.open_lane(9)], "run"):
         raise KeyError
     assert list(sink) == []  # has ended
 
 
 def test_an_abort_ends_whoever_waits_for_room() -> None:
     (sink,) = channels(1)
-    feed, ended = EventFeed([sink.open_lane(1)]), threading.Event()
+    feed, ended = EventFeed([sink.open_lane(1)], "run"), threading.Event()
 
     def publish() -> None:
         with pytest.raises(Aborted):

@@ -7,11 +7,13 @@ from typing import Any, Self
 
 import pytest
 
+from pipeline.analysis import Analysis
 from pipeline.attention import Attention, Motion
 from pipeline.clock import SystemClock
 from pipeline.errors import PipelineError, SinkError, SourceError
 from pipeline.graph import Pipeline
 from pipeline.ledger import Counts
+from pipeline.tracking.settings import TrackerSettings
 from pipeline.types import Frame, Result
 from tests.kinds import MakeDetections, MakeFrame
 from tests.pipeline.doubles import Collector, Finder
@@ -80,6 +82,7 @@ def build(make_detections: MakeDetections):
         **settings: Any,
     ) -> Pipeline:
         defaults: dict[str, Any] = {"batch_size": 4, "batch_wait_s": 0.01, "lane_capacity": 4}
+        defaults["analysis"] = Analysis(TrackerSettings())
         return Pipeline(
             sources,
             detector or Finder(make_detections),
@@ -213,8 +216,8 @@ def test_each_source_gets_the_attention_it_asks_for(build, make_frame: MakeFrame
     assert counts["few"] == Counts(40, 8, {"schedule/rate": 32})
     assert counts["still"] == Counts(40, 4, {"schedule/still": 36})
     assert all(recording.indices(name) == list(range(40)) for name in counts)
-    appeared = {event.source_id: event.index for event in events.items}
-    assert appeared == {"all": 2, "few": 10, "still": 20}, "only inferred frames tell of objects"
+    new = {event.source_id: event.at.index for event in events.items if event.kind == "object_new"}
+    assert new == {"all": 2, "few": 10, "still": 20}, "only inferred frames tell of objects"
 
 
 def test_the_fault_of_one_source_leaves_the_others_alone(build, make_frame: MakeFrame) -> None:
@@ -314,5 +317,50 @@ def test_results_carry_events(build, make_frame: MakeFrame) -> None:
     sink, events = Notebook(), Collector()
     run(build([Camera(make_frame, count=5)], {"s": sink}, events={"e": events}))
     carried = [event for result in sink.results for event in result.events]
-    assert [(e.kind, e.label, e.seq) for e in carried] == [("appeared", "person", 1)]
-    assert events.items == carried
+    assert [(e.kind, e.object.label, e.seq) for e in carried] == [("object_new", "person", 1)]
+    assert events.items[:1] == carried
+
+
+def test_objects_of_a_source_end_with_it_even_if_nothing_else_happens(
+    build, make_frame: MakeFrame
+) -> None:
+    events = Collector()
+    with build([Camera(make_frame, count=5)], {}, events={"e": events}, keep_open=True) as pipeline:
+        assert events.wait_for(lambda: len(events.items) == 2)
+        assert [event.kind for event in events.items] == ["object_new", "object_end"]
+        pipeline.stop()
+    assert len(events.items) == 2
+
+
+def test_objects_end_even_if_waiting_frames_are_dropped(build, make_frame: MakeFrame) -> None:
+    events, shown = Collector(), threading.Event()
+    camera = Camera(make_frame, before_each=lambda i: i < 10 or shown.wait(END_S), count=None)
+    with build([camera], {}, events={"e": events}) as pipeline:
+        assert events.wait_for(lambda: events.items)
+        pipeline.drop_waiting()
+        shown.set()
+    assert [event.kind for event in events.items] == ["object_new", "object_end"]
+
+
+def test_what_is_there_when_its_source_ends_is_told_to_end(build, make_frame: MakeFrame) -> None:
+    going_on = threading.Event()
+    short = Camera(make_frame, "short", 5)
+    long = Camera(
+        make_frame, "long", 60, before_each=lambda index: index < 40 or going_on.wait(END_S)
+    )
+    events = Collector()
+    pipeline = build([short, long], {}, events={"e": events}, lane_capacity=1)
+    with pipeline:
+        # Of the short source while the long one goes on, of the long one at the end of the run.
+        assert events.wait_for(lambda: "object_end" in [event.kind for event in events.items])
+        (end,) = [event for event in events.items if event.kind == "object_end"]
+        assert (end.source_id, end.reason, end.object.last_seen.index) == (
+            "short",
+            "source_ended",
+            4,
+        )
+        going_on.set()
+    ends = [event for event in events.items if event.kind == "object_end"]
+    assert [event.source_id for event in ends] == ["short", "long"]
+    assert [event.seq for event in events.items] == [1, 2, 3, 4]
+    assert len({event.run for event in events.items}) == 1

@@ -8,7 +8,16 @@ import pytest
 
 from pipeline import interrupts
 from pipeline.clock import SystemClock
-from pipeline.interrupts import DRAIN_S, FORCE_S, Interrupts, reminding, terminable
+from pipeline.errors import SinkError
+from pipeline.interrupts import (
+    DRAIN_S,
+    FORCE_S,
+    GIVE_UP_S,
+    LEAVE_S,
+    Interrupts,
+    reminding,
+    terminable,
+)
 
 
 class StoppedClock(SystemClock):
@@ -31,6 +40,12 @@ class Recorder:
 
     def drop_waiting(self) -> None:
         self.told.append("drop waiting")
+
+    def give_up_sinks(self) -> None:
+        self.told.append("give up sinks")
+
+    def leave_sinks(self) -> None:
+        self.told.append("leave sinks")
 
 
 @pytest.fixture
@@ -75,6 +90,52 @@ def test_a_drain_that_takes_too_long_is_cut_short(clock: StoppedClock) -> None:
         clock.time_s = DRAIN_S + 0.1
         noted.obey(runner)
     assert runner.told == ["stop", "drop waiting"]
+
+
+@pytest.mark.parametrize(
+    ("after_s", "told"),
+    [
+        (DRAIN_S - 0.1, []),
+        (DRAIN_S + 0.1, ["drop waiting"]),
+        (GIVE_UP_S + 0.1, ["drop waiting", "give up sinks"]),
+        (LEAVE_S + 0.1, ["drop waiting", "give up sinks", "leave sinks"]),
+    ],
+)
+def test_row_29_the_longer_it_takes_the_less_is_waited_for(
+    clock: StoppedClock, after_s: float, told: list[str]
+) -> None:
+    runner = Recorder()
+    with Interrupts(clock) as noted:
+        signal.raise_signal(signal.SIGTERM)
+        clock.time_s = after_s
+        noted.obey(runner)
+    assert runner.told == ["stop", *told]
+    assert LEAVE_S <= 5.0
+
+
+def test_row_29_a_second_signal_takes_up_the_time_until_frames_are_dropped(
+    clock: StoppedClock,
+) -> None:
+    runner = Recorder()
+    with Interrupts(clock) as noted:
+        signal.raise_signal(signal.SIGINT)
+        clock.time_s = 1.0
+        signal.raise_signal(signal.SIGINT)
+        clock.time_s = 1.0 + LEAVE_S - DRAIN_S + 0.1
+        noted.obey(runner)
+    assert runner.told == ["stop", "drop waiting", "give up sinks", "leave sinks"]
+
+
+def test_after_a_signal_its_exit_code_counts_and_losses_are_logged(
+    clock: StoppedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Interrupts(clock) as noted:
+        with pytest.raises(SinkError), noted.come_first():
+            raise SinkError("3 lines were lost")
+        signal.raise_signal(signal.SIGTERM)
+        with noted.come_first():
+            raise SinkError("4 lines were lost")
+    assert caplog.messages == ["4 lines were lost"]
 
 
 def test_the_handlers_found_are_put_back(clock: StoppedClock) -> None:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load, load_file
 from torchvision.ops import box_iou
 
-from pipeline.config import NmsConfig
+from pipeline.config_parts import NmsConfig
 from pipeline.errors import ModelError
 from pipeline.models import describe_models, import_graph, load_detector, pull_weights
 from pipeline.picture import Picture

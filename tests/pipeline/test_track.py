@@ -32,7 +32,7 @@ def make(make_frame: MakeFrame, make_detections: MakeDetections) -> Make:
             source_id, index, size=(90, 160), captured_s=at_s, pts_s=at_s if pts_s == -1 else pts_s
         )
         found = make_detections((left, 10, left + 20, 60, score))
-        return Result(frame, found, lambda frame, _: frame.picture, passed=passed)
+        return Result(frame, found, lambda frame, *_: frame.picture, passed=passed)
 
     return make
 
@@ -95,7 +95,7 @@ def test_time_without_timestamps_is_that_of_capture(make: Make) -> None:
 def test_tracks_are_what_is_drawn(make_frame: MakeFrame, make_detections: MakeDetections) -> None:
     drawn: list[Detections | Tracks] = []
 
-    def draw(frame: Frame, objects: Detections | Tracks) -> Picture:
+    def draw(frame: Frame, objects: Detections | Tracks, _: object) -> Picture:
         drawn.append(objects)
         return frame.picture
 

@@ -56,7 +56,7 @@ def test_a_result_is_drawn_once_and_only_when_asked(
 ) -> None:
     drawn: list[Frame] = []
 
-    def draw(frame: Frame, _: Detections) -> Picture:
+    def draw(frame: Frame, *_: object) -> Picture:
         drawn.append(frame)
         return frame.picture
 
@@ -69,5 +69,5 @@ def test_a_result_is_drawn_once_and_only_when_asked(
 def test_a_result_can_be_given_events_before_it_is_drawn(
     make_frame: MakeFrame, make_detections: MakeDetections
 ) -> None:
-    result = Result(make_frame(), make_detections(), lambda frame, _: frame.picture)
+    result = Result(make_frame(), make_detections(), lambda frame, *_: frame.picture)
     assert replace(result, events=()).annotated() is result.frame.picture

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -14,6 +16,7 @@ import pytest
 
 from pipeline.clock import SystemClock
 from pipeline.errors import SourceError
+from pipeline.types import Frame
 from sources import open_source, video_stream
 from sources.file import FileSource
 from tests.kinds import MakeVideo
@@ -245,3 +248,40 @@ def test_hostile_names_are_only_names(
     make_video("plain.mp4").rename(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     assert len(Reading(Path(name)).frames) == 10
+
+
+# Only a part of a file.
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.mov"])
+def test_a_part_of_a_file_has_the_times_of_the_whole(make_video: MakeVideo, name: str) -> None:
+    path = make_video(name, frames=100)
+    source = FileSource(path, "file", SystemClock(), begin_s=2.0, end_s=2.4)
+    frames = [item for item in source.read(threading.Event()) if isinstance(item, Frame)]
+    assert [frame.pts_s for frame in frames] == pytest.approx([i / 25 for i in range(50, 60)])
+    levels = luma_levels(Reading(path).frames)
+    assert luma_levels(frames) == levels[50:60]
+    assert source.frame_count is None
+
+
+def test_a_part_beyond_the_end_is_empty(make_video: MakeVideo) -> None:
+    source = FileSource(make_video(frames=10), "file", SystemClock(), begin_s=60.0)
+    assert list(source.read(threading.Event())) == []
+
+
+def test_most_of_what_lies_before_a_part_is_not_decoded(
+    make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = 0
+    whole = FileSource._decoded
+
+    def counting(self: FileSource, *arguments: Any) -> Iterator[Any]:
+        nonlocal decoded
+        for item in whole(self, *arguments):
+            decoded += 1
+            yield item
+
+    monkeypatch.setattr(FileSource, "_decoded", counting)
+    source = FileSource(make_video(frames=250), "file", SystemClock(), begin_s=9.0)
+    assert len(list(source.read(threading.Event()))) == 25
+    assert decoded < 100

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from pipeline import backoff
 from pipeline.types import Frame, Skipped, Status
-from sources import backoff
 from sources.fault import Fault
 from sources.live import Item
 from sources.packets import EndOfStream

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from pipeline import backoff
 from pipeline.clock import SystemClock
 from pipeline.errors import SourceError
 from pipeline.types import Frame, Skipped, Status
-from sources import backoff
 from sources.connection import Decoded
 from sources.fault import Fault
 from sources.live import LiveSource

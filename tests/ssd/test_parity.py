@@ -17,11 +17,10 @@ from pipeline.ssd.engine import SsdDetector
 from pipeline.ssd.model import SSD
 from pipeline.ssd.tf_import import MODEL_NAME
 from pipeline.ssd.weights import load_model
+from tests.paths import SHARED_DATA
 
 DATA = Path(__file__).parent / "data"
-SHARED_REFERENCE = (
-    Path(__file__).resolve().parents[2].parent / "shared" / "data" / "bikes_reference.json"
-)
+SHARED_REFERENCE = SHARED_DATA / "bikes_reference.json"
 
 
 @pytest.fixture(scope="module")

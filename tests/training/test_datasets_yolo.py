@@ -10,10 +10,11 @@ from PIL import ExifTags, Image
 
 from pipeline.training.datasets import open_dataset
 from pipeline.training.datasets.picture import picture_size
+from tests.paths import SHARED_DATA
 from tests.training.kinds import MakeDataset, MakePicture
 from tests.training.refusal import refusal
 
-COCO128 = Path(__file__).resolve().parents[2].parent / "shared/data/coco128"
+COCO128 = SHARED_DATA / "coco128"
 
 
 def test_reads_pictures_objects_and_classes(make_yolo: MakeDataset, tmp_path: Path) -> None:

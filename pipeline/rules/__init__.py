@@ -1,0 +1,1 @@
+"""Rules: zones and lines in the picture, and what objects do there."""

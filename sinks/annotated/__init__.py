@@ -1,0 +1,1 @@
+"""Annotated pictures: recorded, shown, or pushed to a server."""

@@ -1,0 +1,1 @@
+"""Folders of recordings: names, a lock, mending, retention."""

@@ -1,0 +1,1 @@
+"""The cameras' own video, copied without encoding it anew."""

@@ -1,0 +1,212 @@
+"""`Clips`: the stretch around each event, out of what cameras send."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pipeline.clock import Clock
+from pipeline.events import Event
+from pipeline.packets import Media, MediaPacket, SourceEnded
+from pipeline.recording_config import ClipsConfig
+from pipeline.types import Result
+from sinks.archive.archive import Archive
+from sinks.copied.clip import Clip
+from sinks.copied.copied_recording import CopiedRecording
+from sinks.copied.occurrences import moment
+from sinks.copied.ring import MAX_LATE_S, Ring
+from sinks.outage import Outage, losses
+
+log = logging.getLogger(__name__)
+
+MAX_MOMENTS = 4096
+"""Latest pictures of which the time is known."""
+
+
+class Clips:
+    """Records clips of events.
+
+    Args:
+        config: where to, of which events, and how much around them.
+        clock: dates what is kept.
+    """
+
+    def __init__(self, config: ClipsConfig, clock: Clock) -> None:
+        self._config = config
+        self._clock = clock
+        self._archive = Archive(config.folder, config.retention, clock)
+        self._cameras: dict[str, _Camera] = {}
+        self._outages: dict[str, Outage] = {}
+        self._entered = False
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The folder, once it is there: there may be any number of files."""
+        return [self._config.folder] if self._entered else []
+
+    @property
+    def lost(self) -> Mapping[str, int]:
+        """See `FileSink.lost`."""
+        return losses(self._outages.values())
+
+    def takes(self, source_id: str) -> bool:
+        """See `MediaSink.takes`."""
+        return self._config.takes(source_id)
+
+    def prepare(self) -> None:
+        """See `FileSink.prepare`."""
+        self._archive.prepare()
+
+    def __enter__(self) -> Self:
+        self._archive.__enter__()
+        self._entered = True
+        return self
+
+    def write(self, item: Media, /) -> None:
+        """Take a packet, or what is known of one."""
+        match item:
+            case MediaPacket(source_id=source_id):
+                self._camera(source_id).write(item)
+            case Result(frame=frame):
+                self._camera(frame.source_id).note(item)
+            case SourceEnded(source_id) if source_id in self._cameras:
+                self._cameras.pop(source_id).end(item.events)
+
+    def _camera(self, source_id: str) -> _Camera:
+        if source_id not in self._cameras:
+            outage = self._outages.setdefault(source_id, Outage("pictures", self._clock))
+            self._cameras[source_id] = _Camera(source_id, self._config, self._archive, outage)
+        return self._cameras[source_id]
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            for camera in self._cameras.values():
+                camera.end(())
+        finally:
+            self._archive.__exit__(exc_type, exc, traceback)
+        if exc is None:  # else the first error is on its way already
+            for outage in self._outages.values():
+                outage.raise_for_losses()
+
+
+class _Camera:
+    """The past of one source, and the clips of what happens there."""
+
+    def __init__(
+        self, source_id: str, config: ClipsConfig, archive: Archive, outage: Outage
+    ) -> None:
+        self._source_id = source_id
+        self._config, self._archive, self._outage = config, archive, outage
+        self._ring = Ring(config.before_s, int(config.ring_mb * 1e6))
+        self._packets_s = _Times()
+        self._frames_s = _Times()
+        self._now_s = self._done_s = 0.0
+        self._clip: Clip | None = None
+        self._ending: list[Clip] = []
+        self._said = False
+
+    def write(self, packet: MediaPacket) -> None:
+        """Take a packet."""
+        if packet.kind == "video":
+            self._now_s = packet.time_s
+            self._packets_s.put(packet.number, packet.time_s)
+        self._ring.add(packet)
+        self._ring.settle(self._done_s)
+        if self._clip is not None:
+            self._clip.write(packet)
+            self._end_if_over(self._clip)
+
+    def note(self, result: Result) -> None:
+        """Take what was found in a picture, and what happened there."""
+        number = result.frame.packet
+        self._done_s = max(self._done_s, self._packets_s.get(number, self._done_s))
+        self._frames_s.put(result.frame.index, self._packets_s.get(number, self._done_s))
+        for event in result.events:
+            self._hear(event)
+        self._ring.add(result)
+        for clip in (*self._ending, *([self._clip] if self._clip else [])):
+            clip.write(result)
+        while self._ending and number is not None and number > self._ending[0].last_number:
+            self._ending.pop(0).close()
+        if self._clip is not None:
+            self._end_if_over(self._clip)
+
+    def end(self, events: Sequence[Event]) -> None:
+        """Nothing more comes."""
+        for event in events:
+            self._hear(event)
+        if self._clip is not None:
+            self._finish(self._clip)
+        for clip in self._ending:
+            clip.close()
+        self._ending = []
+
+    def _hear(self, event: Event) -> None:
+        at = moment(event)
+        if at is None:
+            return
+        at_s = self._frames_s.get(at.index, self._done_s)
+        if self._clip is not None:
+            self._clip.hear(event, at_s)
+        if event.kind in self._config.events:
+            if self._clip is None:
+                self._clip = self._begin(at_s - self._config.before_s)
+            self._clip.begin(event, at_s)
+
+    def _begin(self, begin_s: float) -> Clip:
+        files: list[Path] = []
+        recorder = CopiedRecording(
+            self._source_id,
+            self._archive,
+            self._outage,
+            "clips",
+            audio=self._config.audio,
+            on_finished=files.append,
+        )
+        clip = Clip(recorder, files, begin_s, self._config.after_s)
+        for item in self._ring.since(begin_s):
+            clip.write(item)
+        if self._ring.was_full and not self._said and (self._ring.begin_s or 0.0) > begin_s:
+            self._said = True
+            log.warning(
+                "%s: clips: ring_mb %g is too small for before_s %g; clips begin late",
+                *(self._source_id, self._config.ring_mb, self._config.before_s),
+            )
+        return clip
+
+    def _end_if_over(self, clip: Clip) -> None:
+        """End the clip once nothing in it lasts and results have gone past its end."""
+        late_s = self._now_s - MAX_LATE_S  # of a detector that says nothing
+        is_over = not clip.is_lasting and max(self._done_s, late_s) >= clip.until_s
+        if is_over or self._now_s - clip.begin_s >= self._config.max_s:
+            self._finish(clip)
+
+    def _finish(self, clip: Clip) -> None:
+        self._clip = None
+        clip.finish()
+        self._ending.append(clip)
+        if len(self._ending) > 1:
+            self._ending.pop(0).close()
+
+
+class _Times:
+    """The times of the latest packets or frames, by number."""
+
+    def __init__(self) -> None:
+        self._times_s: dict[int, float] = {}
+
+    def put(self, number: int, time_s: float) -> None:
+        self._times_s[number] = time_s
+        if len(self._times_s) > MAX_MOMENTS:
+            del self._times_s[next(iter(self._times_s))]
+
+    def get(self, number: int | None, otherwise_s: float) -> float:
+        return otherwise_s if number is None else self._times_s.get(number, otherwise_s)

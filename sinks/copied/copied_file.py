@@ -1,0 +1,180 @@
+"""`CopiedFile`: packets of one connection in an mp4 file, as they are and at their own times."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+from av.audio.stream import AudioStream
+from av.packet import Packet
+from av.stream import Stream
+
+from pipeline.packets import MediaKind, MediaPacket
+from sinks.disk_file import DiskFile
+
+if TYPE_CHECKING:
+    from av.container import OutputContainer
+
+LEAP_S = 10.0
+"""Timestamps that run ahead by more from one packet to the next have jumped."""
+# Fragments while it is written, so that a crash leaves a playable file; a plain mp4 once done.
+# Without the last, pictures of a fragmented file with B-frames would all be shown late.
+_FLAGS = "hybrid_fragmented+frag_keyframe+negative_cts_offsets"
+_CONTAINER_OPTIONS = {
+    "frag_duration": "500000",
+    "flush_packets": "1",
+    # Video does not wait for sound that may never come; by default libav holds ten seconds back.
+    "max_interleave_delta": "300000",
+}
+
+
+_LATE_HEADERS = frozenset({"aac", "ac3", "eac3"})
+"""Sound of which mp4 must have seen a packet, unless it has extradata."""
+
+
+class UnfitError(Exception):
+    """An mp4 file cannot hold such a video."""
+
+
+class CopiedFile:
+    """One file, which begins with a keyframe at 0 s.
+
+    Args:
+        path: the file, overwritten.
+        first: its first keyframe, still to be written.
+        extradata: parameters of the codec; None for those of the connection.
+        size: (height, width); None for that of the connection.
+        audio: keep the sound, where mp4 can hold it.
+    Raises:
+        UnfitError: mp4 cannot hold the video.
+        OSError: the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        first: MediaPacket,
+        extradata: bytes | None = None,
+        size: tuple[int, int] | None = None,
+        *,
+        audio: bool = True,
+    ) -> None:
+        self.path, self.first = path, first
+        sound = first.format.audio if audio else None
+        # Else nothing at all is written before the first sound, which may never come.
+        flags = _FLAGS if sound is not None and _is_late(sound) else f"{_FLAGS}+empty_moov"
+        self._file = DiskFile(path, "wb")
+        self._container: OutputContainer = av.open(
+            self._file, "w", "mp4", options=_CONTAINER_OPTIONS | {"movflags": flags}
+        )
+        self._tracks: dict[MediaKind, _Track] = {}
+        template = first.format.video
+        try:
+            video = self._container.add_stream_from_template(template, opaque=True)
+        except ValueError as error:
+            self._container.close()
+            self._file.close()
+            raise UnfitError(template.codec_context.name) from error
+        if extradata is not None:
+            video.codec_context.extradata = extradata
+        if size is not None:
+            video.codec_context.height, video.codec_context.width = size
+        self._tracks["video"] = _Track(video, first, template)
+        self.lacks_sound: str | None = None
+        """The codec of sound that is there but cannot be kept."""
+        if sound is not None:
+            try:
+                copy = self._container.add_stream_from_template(sound, opaque=True)
+                self._tracks["audio"] = _Track(copy, first, sound)
+            except ValueError:
+                self.lacks_sound = sound.codec_context.name
+        self.jumped = False
+        """Timestamps have jumped, and were mended: it is to end before the next keyframe."""
+        self._failed = False
+
+    def write(self, packet: MediaPacket) -> float | None:
+        """Append a packet of the connection.
+
+        Returns:
+            Where in the file it is shown, seconds; None where it is left out: sound that is not
+            kept or has no place, and pictures that need others from before the beginning.
+        Raises:
+            OSError, av.error.FFmpegError: it cannot be written; nothing more can be.
+        """
+        track = self._tracks.get(packet.kind)
+        if track is None:
+            return None
+        if track.leaps_to(packet):
+            if packet.kind == "audio":
+                return None
+            self.jumped = True
+            track.mend(packet)
+        track.last = packet
+        pts = packet.pts + track.shift
+        if pts < 0 or (packet.kind == "audio" and self.jumped):
+            return None
+        self._mux(packet, track.stream, pts, packet.dts + track.shift)
+        return pts * track.tick_s
+
+    def goes_on_with(self, keyframe: MediaPacket) -> bool:
+        """Whether the times of a keyframe of the same connection follow those in the file."""
+        return not self.jumped and not self._tracks["video"].leaps_to(keyframe)
+
+    def _mux(self, packet: MediaPacket, stream: Stream, pts: int, dts: int) -> None:
+        copy = Packet(packet.data)
+        copy.pts, copy.dts, copy.duration = pts, dts, packet.duration
+        copy.time_base, copy.is_keyframe = packet.time_base, packet.is_keyframe
+        copy.stream = stream
+        try:
+            self._container.mux(copy)
+        except (av.error.FFmpegError, OSError):
+            self._failed = True
+            raise
+
+    def close(self) -> None:
+        """Finish the file.
+
+        Raises:
+            OSError, av.error.FFmpegError: its end cannot be written; what is there can be read.
+        """
+        with self._file:
+            if self._failed:  # libav has nothing better to say about it
+                with suppress(av.error.FFmpegError, OSError):
+                    self._container.close()
+            else:
+                self._container.close()
+
+
+def _is_late(sound: AudioStream) -> bool:
+    codec = sound.codec_context
+    return codec.name in _LATE_HEADERS and not codec.extradata
+
+
+class _Track:
+    """One stream of a file.
+
+    Args:
+        stream: in the file.
+        first: the packet of video with which that begins.
+        template: what is copied.
+    """
+
+    def __init__(self, stream: Stream, first: MediaPacket, template: Stream) -> None:
+        tick = template.time_base or first.time_base
+        self.stream = stream
+        self.tick_s = float(tick)
+        self.shift = -round(first.pts * first.time_base / tick)
+        """Added to timestamps, in ticks."""
+        self.last: MediaPacket | None = None
+        self._leap = round(LEAP_S / tick)
+
+    def leaps_to(self, packet: MediaPacket) -> bool:
+        """Whether timestamps go back, or on by more than they should."""
+        return self.last is not None and not 0 < packet.dts - self.last.dts <= self._leap
+
+    def mend(self, packet: MediaPacket) -> None:
+        """Let a packet follow the last one."""
+        assert self.last is not None
+        self.shift += self.last.dts + max(1, self.last.duration) - packet.dts

@@ -1,0 +1,1 @@
+"""Events to message queues and webhooks, by way of an outbox on disk."""

@@ -1,0 +1,78 @@
+"""Opening a spool in the place of one that is damaged."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from pipeline.clock import Clock
+from pipeline.errors import ConfigError
+from sinks.queues.messages import Gap, Message, gap_message
+from sinks.queues.spool import Spool, SpoolDamaged
+
+log = logging.getLogger(__name__)
+
+
+def open_spool(
+    path: Path, stream: str, clock: Clock, lost: Callable[[datetime], Message | None]
+) -> Spool:
+    """Open a spool; a damaged file is set aside and a new one begun.
+
+    Args:
+        path: of the file.
+        stream: names what is in it.
+        clock: for the name of a damaged file.
+        lost: the first message of a new file, about what was in the damaged one.
+    Raises:
+        ConfigError: there can be none.
+    """
+    try:
+        return Spool(path, stream)
+    except SpoolDamaged as error:
+        now = clock.now()
+        aside = set_aside(path, now)
+        words = "%s: the outbox is damaged (%s); kept as %s, a new one begins"
+        log.error(words, stream, error, aside.name)
+    spool, message = Spool(path, stream), lost(now)
+    if message is not None:
+        spool.change([message], (), ())
+    return spool
+
+
+def damage(stream: str, first: int, last: int, now: datetime) -> Message | None:
+    """What tells of the messages of a damaged file; None where all of them were delivered.
+
+    Args:
+        stream: they were in.
+        first: the lowest number of those that may not be delivered.
+        last: the highest that was stored, 0 where nobody knows what an earlier run left.
+        now: the time.
+    """
+    if last == 0:
+        # No stream is as fast as a message a microsecond: the clock is past any counter.
+        return gap_message(stream, Gap((), ("damaged",)), now, seq=int(now.timestamp() * 1e6))
+    return gap_message(stream, Gap(((first, last),), ("damaged",)), now) if first <= last else None
+
+
+def set_aside(path: Path, when: datetime) -> Path:
+    """Rename a damaged file with what belongs to it; returns the new name.
+
+    Raises:
+        ConfigError: it cannot be renamed.
+    """
+    name, number = f"{path.name}.damaged-{when:%Y%m%dT%H%M%SZ}", 1
+    aside = path.with_name(name)
+    while aside.exists():
+        number += 1
+        aside = path.with_name(f"{name}-{number}")
+    try:
+        os.rename(path, aside)
+        for suffix in ("-wal", "-shm", "-journal"):
+            if os.path.exists(f"{path}{suffix}"):
+                os.rename(f"{path}{suffix}", f"{aside}{suffix}")
+    except OSError as error:
+        raise ConfigError(f"{path}: is damaged and cannot be renamed: {error.strerror}") from error
+    return aside

@@ -1,0 +1,1 @@
+"""Publishers: what gives messages to brokers and web servers, a file each."""
