@@ -22,7 +22,8 @@ from pipeline.commands.export import export_command
 from pipeline.commands.models import models_app
 from pipeline.commands.replay import ReplayTools, replay_command
 from pipeline.commands.train import train
-from pipeline.config import Config, Engine, LogFormat, Precision, load_config
+from pipeline.commands.watch import watch_command
+from pipeline.config import Config, load_config
 from pipeline.errors import PipelineError, SinkError, SourceError, UsageError
 from pipeline.interrupts import Interrupts
 
@@ -47,101 +48,6 @@ app = typer.Typer(
 )
 
 
-@app.command()
-def watch(
-    sources: Annotated[
-        list[str] | None,
-        typer.Argument(help="Cameras (rtsp://, http://, 0, /dev/video0), files, test://bars."),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="YAML file with any of these settings; flags win.")
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="A name of `models list`.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="Safetensors file for the model.")] = None,
-    device: Annotated[
-        str | None, typer.Option(help="auto, cpu, cuda[:N], or several: cuda:0,cuda:1.")
-    ] = None,
-    engine: Annotated[Engine | None, typer.Option(help="What runs the model.")] = None,
-    precision: Annotated[Precision | None, typer.Option(help="What the model computes in.")] = None,
-    score: Annotated[float | None, typer.Option(help="Least score of a detection, 0 to 1.")] = None,
-    detect_fps: Annotated[
-        float | None, typer.Option(help="Most frames a second of each source that are inferred.")
-    ] = None,
-    motion: Annotated[
-        bool | None, typer.Option(help="Infer only frames in which something moves.")
-    ] = None,
-    record: Annotated[
-        Path | None, typer.Option(help="Annotated video: an .mp4 file, or a folder.")
-    ] = None,
-    segments: Annotated[
-        Path | None, typer.Option(help="Folder for the cameras' own video, in files of a minute.")
-    ] = None,
-    clips: Annotated[
-        Path | None,
-        typer.Option(help="Folder for a clip of each event, of the cameras' own video."),
-    ] = None,
-    detections: Annotated[
-        Path | None, typer.Option(help="JSON lines, one line an inferred frame; or a .csv file.")
-    ] = None,
-    events: Annotated[
-        Path | None, typer.Option(help="JSON lines, one line an event; or a .csv file.")
-    ] = None,
-    sink: Annotated[
-        list[str] | None,
-        typer.Option(help="Where events go: mqtt://, kafka://, redis://, amqp://, https://, ..."),
-    ] = None,
-    push: Annotated[
-        str | None,
-        typer.Option(help="Media server for annotated streams: rtsp://, rtmp://, srt://."),
-    ] = None,
-    display: Annotated[
-        bool | None, typer.Option("--display", help="Show a window; q closes it and ends the run.")
-    ] = None,
-    duration: Annotated[float | None, typer.Option(help="End after so many seconds.")] = None,
-    max_frames: Annotated[
-        int | None, typer.Option(help="End each source after so many frames.")
-    ] = None,
-    snapshots: Annotated[
-        Path | None, typer.Option(help="Folder for the best picture of each object.")
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option(help="Folder for heat maps and counts over time.")
-    ] = None,
-    quiet: Annotated[
-        bool | None, typer.Option("--quiet", help="Print nothing but the JSON summary.")
-    ] = None,
-    log_format: Annotated[LogFormat | None, typer.Option(help="Format of the log.")] = None,
-) -> int:
-    """Detect objects in what cameras, streams, video files and folders of pictures show."""
-    flags = {
-        "sources": sources or None,
-        "model": model,
-        "weights": weights,
-        "device": device,
-        "engine": engine,
-        "precision": precision,
-        "score": score,
-        "detect_fps": detect_fps,
-        "motion": None if motion is None else {"enabled": motion},
-        "record": record,
-        "segments": None if segments is None else {"folder": segments},
-        "clips": None if clips is None else {"folder": clips},
-        "detections": detections,
-        "events": events,
-        "sinks": sink or None,
-        "snapshots": snapshots,
-        "report": report,
-        "push": push,
-        "display": display,
-        "duration": duration,
-        "max_frames": max_frames,
-        "quiet": quiet,
-        "log_format": log_format,
-    }
-    return _watch(load_config(config, os.environ, flags))
-
-
-@app.command()
 def demo(
     output: Annotated[Path, typer.Option(help="Folder for what the demo leaves.")] = Path("out"),
 ) -> int:
@@ -236,15 +142,6 @@ class _ExportTools:
         from sinks.export import export_recorder
 
         return export_recorder(output, inputs, source_id)
-
-
-app.command()(doctor_command(_examiner))
-app.command()(bench_command(_bench_tools))
-app.command()(replay_command(_replay_tools))
-app.command()(export_command(_ExportTools))
-app.command()(train)
-app.command()(evaluate_command(_picture_reader))
-app.add_typer(models_app(_sample, _picture_reader), name="models")
 
 
 def _watch(config: Config) -> int:
@@ -357,6 +254,17 @@ def _troubles(pipeline: Pipeline) -> dict[str, str]:
     """What is amiss with each source that is not well."""
     watched = list(pipeline.watched.items())  # others may add to it
     return {source_id: item.trouble for source_id, item in watched if item.trouble}
+
+
+app.command()(watch_command(_watch))
+app.command()(demo)
+app.command()(doctor_command(_examiner))
+app.command()(bench_command(_bench_tools))
+app.command()(replay_command(_replay_tools))
+app.command()(export_command(_ExportTools))
+app.command()(train)
+app.command()(evaluate_command(_picture_reader))
+app.add_typer(models_app(_sample, _picture_reader), name="models")
 
 
 def main() -> NoReturn:
