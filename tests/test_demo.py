@@ -12,19 +12,33 @@ import pytest
 import run
 
 
-@pytest.fixture(scope="module")
-def demo_output(
-    tmp_path_factory: pytest.TempPathFactory, person_graph: Path, bikes_clip: Path
-) -> Path:
+def run_demo(output: Path) -> Path:
     """What `run.py demo` leaves."""
-    assert person_graph.is_file() and bikes_clip.is_file()  # or the test was skipped
-    output = tmp_path_factory.mktemp("demo")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["watchline", "demo", "--output", str(output)])
         with pytest.raises(SystemExit) as end:
             run.main()
     assert end.value.code == 0
     return output
+
+
+@pytest.fixture(scope="module")
+def demo_output(
+    tmp_path_factory: pytest.TempPathFactory, person_graph: Path, bikes_clip: Path
+) -> Path:
+    """By the engine that is fastest here."""
+    assert person_graph.is_file() and bikes_clip.is_file()  # or the test was skipped
+    return run_demo(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture
+def exact_output(tmp_path: Path, person_graph: Path, bikes_clip: Path) -> Path:
+    """By the engine that is the same everywhere: in bf16 a person may be seen a frame later."""
+    assert person_graph.is_file() and bikes_clip.is_file()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WATCHLINE__ENGINE", "torch")
+        patch.setenv("WATCHLINE__PRECISION", "fp32")
+        return run_demo(tmp_path / "demo")
 
 
 def read_lines(path: Path) -> list[dict]:
@@ -78,18 +92,29 @@ def test_every_person_has_a_beginning_and_an_end(demo_output: Path) -> None:
         assert event["object"]["label"] == "person"
         if event["event"].startswith("object_"):
             lives.setdefault(event["object"]["id"], []).append(event["event"])
-    assert len(lives) == 4
+    assert len(lives) >= 3
     for kinds in lives.values():
         assert (kinds[0], kinds[-1]) == ("object_new", "object_end")
         assert set(kinds[1:-1]) <= {"object_update"}
 
 
-def test_the_demo_has_a_zone_and_a_line(demo_output: Path) -> None:
+def test_somebody_crosses_the_line_and_somebody_loiters(demo_output: Path) -> None:
     events = read_lines(demo_output / "events.jsonl")
+    crossed = next(event for event in events if event["event"] == "line_crossed")
+    assert (crossed["line"], crossed["direction"], crossed["count_in"]) == ("kerb", "in", 1)
+    [loitering] = [event for event in events if event["event"] == "zone_loitering"]
+    assert (loitering["zone"], loitering["occupancy"]) == ("pavement", 1)
+    visits = [event for event in events if event["event"] in ("zone_entered", "zone_left")]
+    assert all(event["occupancy"] == event["entered"] - event["left"] for event in visits)
+    assert visits[-1]["occupancy"] == 0
+
+
+def test_the_demo_tells_what_happens_in_the_clip(exact_output: Path) -> None:
+    events = read_lines(exact_output / "events.jsonl")
     assert [
         (event["event"], event["object"]["track_id"])
         for event in events
-        if not event["event"].startswith("object_") and event["object"]["track_id"] < 4
+        if not event["event"].startswith("object_")
     ] == [
         ("line_crossed", 1),
         ("zone_entered", 1),
@@ -99,6 +124,7 @@ def test_the_demo_has_a_zone_and_a_line(demo_output: Path) -> None:
         ("zone_left", 2),
         ("zone_loitering", 3),
         ("zone_left", 3),
+        ("zone_entered", 4),
+        ("line_crossed", 4),
+        ("zone_left", 4),
     ]
-    crossed = next(event for event in events if event["event"] == "line_crossed")
-    assert (crossed["line"], crossed["direction"], crossed["count_in"]) == ("kerb", "in", 1)
