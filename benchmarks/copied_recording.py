@@ -107,7 +107,7 @@ def cpu_s(path: Path, seconds: float, folder: Path | None) -> tuple[float, int]:
         if folder is not None:
             config = SegmentsConfig(folder=folder)
             sinks["segments"] = stack.enter_context(Segments(config, clock))
-        outlets = Outlets((), (), sinks, clock, burst=0)
+        outlets = Outlets((), {}, sinks, clock, burst=0)
         outlets.open("cam", live=True)
         media = MediaSinks(sinks, outlets.media)
         threads = [

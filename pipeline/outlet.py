@@ -14,7 +14,7 @@ from pipeline.channel import Channel, DropReason, Lane, Overflow
 from pipeline.clock import Clock
 from pipeline.events import Event
 from pipeline.packets import Media
-from pipeline.protocols import Sink
+from pipeline.protocols import NeverWaits, Sink
 from pipeline.types import Result
 
 log = logging.getLogger(__name__)
@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 RESULT_CAPACITY = 16
 """Results of one source that wait for one sink, besides a burst: all frames that waited for the
 detector may pass it by at once."""
-EVENT_CAPACITY = 256
-"""The same for events."""
+EVENT_CAPACITY = 4096
+"""The same for events, which are small, and come at once when many objects end."""
 MEDIA_CAPACITY = 1024
 """The same for what a source sends and what becomes known of it, which comes without pictures: some
 seconds of video and sound."""
@@ -36,9 +36,9 @@ T = TypeVar("T")
 class Outlet(Generic[T]):
     """Leads to one sink, by a lane for each source: none waits for another. Nobody waits to `put`.
 
-    The lane of a live source gives up its oldest item when it is full, which is counted. That of a
-    file takes all: whoever reads the file waits for room first, so that it holds no more than the
-    frames that were under way.
+    The lane of a live source gives up its oldest item when it is full, which is counted, unless the
+    sink never waits for anything itself. That of a file takes all: whoever reads the file waits for
+    room first, so that it holds no more than the frames that were under way.
 
     Args:
         name: of the sink, for messages.
@@ -46,6 +46,7 @@ class Outlet(Generic[T]):
         clock: for how often the log tells of a slow sink.
         source_of: the id of the source that an item is about.
         choose: takes the next item from the lanes; by default each has its turn.
+        when_full: what the lane of a live source does.
     """
 
     def __init__(
@@ -55,13 +56,16 @@ class Outlet(Generic[T]):
         clock: Clock,
         source_of: Callable[[T], str],
         choose: Callable[[Sequence[deque[T]]], T] | None = None,
+        when_full: Overflow = "drop_oldest",
     ) -> None:
         self.name = name
         self.channel = Channel[T](name, self._count)
         """Ends once the outlet is closed and all is read."""
         self._capacity, self._clock = capacity, clock
-        self._source_of, self._choose = source_of, choose
+        self._source_of, self._choose, self._when_full = source_of, choose, when_full
         self._lanes: dict[str, Lane[T]] = {}
+        self._read_no_faster: set[str] = set()
+        """Sources that wait for room."""
         self._door = self.channel.open_lane(1)  # keeps the channel open between sources
         self._dropped: Counter[str] = Counter()
         self._told_s: float | None = None
@@ -69,7 +73,8 @@ class Outlet(Generic[T]):
 
     def open(self, source_id: str, live: bool) -> None:
         """Expect items of a source, perhaps anew."""
-        overflow: Overflow = "drop_oldest" if live else "grow"
+        overflow: Overflow = self._when_full if live else "grow"
+        (self._read_no_faster.discard if live else self._read_no_faster.add)(source_id)
         lane = self._lanes.get(source_id)
         if lane is None or lane.overflow != overflow:
             if lane is not None:
@@ -91,9 +96,8 @@ class Outlet(Generic[T]):
 
     def wait_for_room(self, source_id: str, stop: threading.Event) -> None:
         """Wait until the sink is not behind with a source that is no live one, or for `stop`."""
-        lane = self._lanes[source_id]
-        if lane.overflow == "grow":
-            lane.wait_for_room(stop.is_set)
+        if source_id in self._read_no_faster:
+            self._lanes[source_id].wait_for_room(stop.is_set)
 
     @property
     def dropped(self) -> Mapping[str, int]:
@@ -172,7 +176,7 @@ class Outlets:
 
     Args:
         results: names of the sinks of results.
-        events: names of those of events.
+        events: those of events, by name; one that `NeverWaits` is given every event.
         media: names of those that keep video.
         clock: see `Outlet`.
         burst: frames of one source that wait for the detector.
@@ -181,7 +185,7 @@ class Outlets:
     def __init__(
         self,
         results: Iterable[str],
-        events: Iterable[str],
+        events: Mapping[str, object],
         media: Iterable[str],
         clock: Clock,
         burst: int,
@@ -191,8 +195,15 @@ class Outlets:
             for name in results
         }
         self.events: Mapping[str, Outlet[Event]] = {
-            name: Outlet(name, EVENT_CAPACITY, clock, lambda item: item.source_id, _earliest)
-            for name in events
+            name: Outlet(
+                name,
+                EVENT_CAPACITY,
+                clock,
+                lambda item: item.source_id,
+                _earliest,
+                "grow" if isinstance(sink, NeverWaits) else "drop_oldest",
+            )
+            for name, sink in events.items()
         }
         self.media: Mapping[str, Outlet[Media]] = {
             name: Outlet(name, MEDIA_CAPACITY, clock, _source_of) for name in media

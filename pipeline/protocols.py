@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Sequence
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import Literal, Protocol, Self, TypeVar, runtime_checkable
 
 from pipeline.types import Detections, Frame, Skipped, Status
 
@@ -69,3 +69,10 @@ class Sink(Protocol[T_contra]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
+
+
+@runtime_checkable
+class NeverWaits(Protocol):
+    """A sink of events whose `write` waits for nothing and sees to its own bounds."""
+
+    never_waits: Literal[True]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from pipeline.backoff import delay_s
 from pipeline.clock import Clock
@@ -81,6 +81,8 @@ class Delivery:
         timeout_s: float = TIMEOUT_S,
         delay: Callable[[float], float] = delay_s,
     ) -> None:
+        self.never_waits: Literal[True] = True
+        """See `NeverWaits`: what the disk is too slow for is bounded, and told of, by the outbox."""
         self.delivered = 0
         """Messages that the receiver has acknowledged."""
         self.refused = 0

@@ -155,7 +155,7 @@ def test_a_source_that_comes_again_goes_on_where_it_was(outlet: Outlet[Item]) ->
 def test_events_come_in_the_order_of_their_numbers_whatever_their_source(
     clock: FakeClock,
 ) -> None:
-    outlets = Outlets([], ["events"], [], clock, 8)
+    outlets = Outlets([], {"events": Collector()}, [], clock, 8)
     for name in ("a", "b", "c"):
         outlets.open(name, True)
     events = outlets.events["events"]
@@ -168,7 +168,7 @@ def test_events_come_in_the_order_of_their_numbers_whatever_their_source(
 def test_a_burst_of_all_that_waited_for_the_detector_finds_room(
     clock: FakeClock, make_frame: MakeFrame, make_detections: MakeDetections
 ) -> None:
-    outlet = Outlets(["record"], [], [], clock, burst=64).results["record"]
+    outlet = Outlets(["record"], {}, [], clock, burst=64).results["record"]
     outlet.open("cam", True)
     for index in range(RESULT_CAPACITY + 64 + 1):
         assert outlet.dropped == {}
@@ -178,7 +178,7 @@ def test_a_burst_of_all_that_waited_for_the_detector_finds_room(
 
 
 def test_sinks_of_both_kinds_have_their_own_bounds(clock: FakeClock) -> None:
-    outlets = Outlets(["record"], ["events"], [], clock, 8)
+    outlets = Outlets(["record"], {"events": Collector()}, [], clock, 8)
     outlets.open("cam", True)
     for seq in range(EVENT_CAPACITY + 5):
         outlets.events["events"].put(CameraEvent("camera_online", "cam", NOON, "", None, seq=seq))
@@ -187,6 +187,20 @@ def test_sinks_of_both_kinds_have_their_own_bounds(clock: FakeClock) -> None:
     outlets.give_up()
     assert outlets.events["events"].dropped == {"overflow": 5, "aborted": EVENT_CAPACITY}
     assert outlets.results["record"].dropped == {}, "it was not behind, and goes on"
+
+
+class Prompt(Collector):
+    never_waits = True
+
+
+def test_a_sink_that_never_waits_is_given_every_event(clock: FakeClock) -> None:
+    outlets = Outlets([], {"broker": Prompt()}, [], clock, 8)
+    outlets.open("cam", True)
+    for seq in range(EVENT_CAPACITY + 5):
+        outlets.events["broker"].put(CameraEvent("camera_online", "cam", NOON, "", None, seq=seq))
+    outlets.wait_for_room("cam", threading.Event())  # a camera never waits
+    assert outlets.events["broker"].dropped == {}
+    assert outlets.events["broker"].waiting == EVENT_CAPACITY + 5
 
 
 class Door(Collector):
