@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from pydantic import Field, PlainValidator, SecretStr, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
@@ -20,6 +20,10 @@ _TIMEOUT_S = between(0.1, 30)
 _MAX_LEN = between(1, 10**9)
 _MAX_BYTES = between(2**20, 2**40)
 _MAX_AGE_S = between(1, 10 * 365 * 86_400)
+_FORM = (
+    "must be like scheme://host:port/..., with 'user:password@' before the host if need be,"
+    " and '/', '@' and ':' in a password written as %2F, %40 and %3A"
+)
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._*-]+)(?::([0-9]{1,5}))?")
 _BAD_TOPIC = re.compile(r"[+#\0\s]")
 
@@ -189,7 +193,7 @@ def parse_endpoint(url: str, kind: type[SinkConfig]) -> Endpoint:
     Raises:
         ValueError: it is not one of its kind; the words hold nothing of it.
     """
-    parts = urlsplit(url)
+    parts = _split(url)
     logon, at, hosts = parts.netloc.rpartition("@")
     user, colon, password = logon.partition(":")
     names = hosts.split(",")
@@ -204,14 +208,23 @@ def parse_endpoint(url: str, kind: type[SinkConfig]) -> Endpoint:
     )
 
 
+def _split(url: str) -> SplitResult:
+    """Split an address.
+
+    Raises:
+        ValueError: it cannot be split; unlike Python's own words, these hold nothing of it.
+    """
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise ValueError(_FORM) from None
+
+
 def _host(text: str, default_port: int) -> tuple[str, int]:
     match = _HOST.fullmatch(text)
     port = int(match[2] or default_port) if match else 0
     if match is None or not 1 <= port <= 65_535:
-        raise ValueError(
-            "must be like scheme://host:port/..., with 'user:password@' before the host if need be,"
-            " and '/', '@' and ':' in a password written as %2F, %40 and %3A"
-        )
+        raise ValueError(_FORM)
     return match[1].strip("[]"), port
 
 
@@ -245,7 +258,7 @@ def _fault(message: str) -> PydanticCustomError:
 
 
 def _parameters(url: str, kind: type[SinkConfig]) -> dict[str, Any]:
-    parts = urlsplit(url)
+    parts = _split(url)
     text = parts.query if kind.parameters_in == "query" else parts.fragment
     pairs = parse_qsl(text, keep_blank_values=True)
     parameters = dict(pairs)
@@ -255,7 +268,7 @@ def _parameters(url: str, kind: type[SinkConfig]) -> dict[str, Any]:
 
 
 def _without_parameters(url: str, kind: type[SinkConfig]) -> str:
-    parts = urlsplit(url)
+    parts = _split(url)
     if kind.parameters_in == "query":
         return parts._replace(query="", fragment="").geturl()
     return parts._replace(fragment="").geturl()

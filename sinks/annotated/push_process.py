@@ -9,9 +9,11 @@ the server has taken the stream, or else why it ends. It ends with its standard 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
+import ssl
 import struct
 import sys
 from collections.abc import Iterator
@@ -33,19 +35,21 @@ LEAST_STEP_S = 0.001
 MAX_STEP_S = 5.0
 """A stream whose time leaps goes on after so long."""
 _ENCODER = {"preset": "superfast", "tune": "zerolatency", "crf": "23", "bf": "0", "forced-idr": "1"}
+_CA_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 _OPTIONS = {"rtsp": {"rtsp_transport": "tcp"}, "flv": {"flvflags": "no_duration_filesize"}}
 
 
 def main(pictures: IO[bytes], words: IO[str]) -> None:
     """Send what comes until nothing more does."""
     settings = json.loads(pictures.readline())
+    encrypted = settings["url"].lower().startswith("rtsps:")
     try:
         with _limit(CONNECT_S):
             container = av.open(
                 settings["url"],
                 "w",
                 format=settings["format"],
-                options=_OPTIONS.get(settings["format"], {}),
+                options=_options(settings["url"], settings["format"]),
             )
             stream = _add_stream(container, settings)
             container.start_encoding()
@@ -58,9 +62,31 @@ def main(pictures: IO[bytes], words: IO[str]) -> None:
             container.mux(stream.encode(None))
             container.close()
     except (av.error.FFmpegError, OSError) as error:
-        words.write(f"{error.strerror or type(error).__name__}\n")
+        words.write(f"{_reason(error, encrypted)}\n")
         words.flush()
         os._exit(1)  # closing what is broken might wait
+
+
+def _options(url: str, media_format: str) -> dict[str, str]:
+    """What libav is to heed: a server whose certificate nobody vouches for gets no password.
+
+    Of rtmps it verifies no certificate, whatever it is told.
+    """
+    options = dict(_OPTIONS.get(media_format, {}))
+    if url.lower().startswith("rtsps:"):
+        options["tls_verify"] = "1"
+        # The TLS library in PyAV's wheels does not know where the system keeps its own.
+        known = (ssl.get_default_verify_paths().cafile, *_CA_FILES)
+        trusted = next((path for path in known if path and os.path.isfile(path)), None)
+        if trusted is not None:
+            options["ca_file"] = trusted
+    return options
+
+
+def _reason(error: OSError, encrypted: bool) -> str:
+    if encrypted and error.errno == errno.EIO:  # all that libav says of a certificate
+        return "the connection failed; if its certificate is your own, name it in SSL_CERT_FILE"
+    return error.strerror or type(error).__name__
 
 
 def _add_stream(container: Any, settings: dict[str, Any]) -> Any:

@@ -14,7 +14,7 @@ from pipeline.backoff import delay_s
 from pipeline.clock import Clock
 from pipeline.events import Event
 from sinks.queues.messages import Encode, Message
-from sinks.queues.outbox import Outbox
+from sinks.queues.outbox import RETRY_S, Outbox
 from sinks.queues.publishers.publisher import Outcome, Publisher, PublishError
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class Delivery:
         delay: Callable[[float], float] = delay_s,
     ) -> None:
         self.never_waits: Literal[True] = True
-        """See `NeverWaits`: what the disk is too slow for is bounded, and told of, by the outbox."""
+        """See `NeverWaits`: the outbox bounds what the disk is too slow for, and tells of it."""
         self.delivered = 0
         """Messages that the receiver has acknowledged."""
         self.refused = 0
@@ -153,18 +153,27 @@ class Delivery:
             deliver.join(self._deadline.left_s(GRACE_S))
         if deliver.is_alive():
             log.warning("%s: the receiver hangs, and is left behind", self.outbox.stream)
+        left = self.outbox.left()
         log.info(
-            "%s: %d messages delivered, %d refused, %d dropped, %d wait for the next run",
+            "%s: %d messages delivered, %d refused, %d dropped, %s wait for the next run",
             self.outbox.stream,
             self.delivered,
             self.refused,
             self.outbox.dropped,
-            self.outbox.left(),
+            "nobody knows how many" if left is None else left,
         )
 
     def _store(self) -> None:
-        while self.outbox.commit():
-            pass
+        """Store what comes until the end."""
+        while True:
+            try:
+                while self.outbox.commit():
+                    pass
+                return
+            except Exception as error:  # the edge of the thread: a fault of ours
+                log.exception("%s: %s", self.outbox.stream, type(error).__name__)
+                if self._closing.wait(RETRY_S):
+                    return
 
     def _deliver(self) -> None:
         """Connect, deliver, and after a failure wait and begin again."""
@@ -196,11 +205,11 @@ class Delivery:
     def _publish_all(self) -> None:
         while self._deadline.left_s() != 0.0:
             messages = self.outbox.take(self._publisher.keep_alive_s)
-            if not messages and self.outbox.ended and self.outbox.drained():
-                return
             left_s = self._deadline.left_s()
             timeout_s = self._timeout_s if left_s is None else min(left_s, self._timeout_s)
-            self._publish(messages, timeout_s)
+            self._publish(messages, timeout_s)  # with none, what is so at the moment is told
+            if not messages and self.outbox.ended and self.outbox.drained():
+                return
 
     def _publish(self, messages: Sequence[Message], timeout_s: float) -> None:
         outcome = Outcome()

@@ -85,7 +85,8 @@ def open_destinations(
 def stream_name(settings: SinkConfig) -> str:
     """The name of a sink: its own, or one made of its address, the same in every run.
 
-    A hash tells addresses apart whose letters are the same; neither tells the password.
+    A hash tells addresses apart whose letters are the same; neither tells the password. The path of
+    a webhook is often one too.
     """
     if settings.id is not None:
         return settings.id
@@ -94,7 +95,8 @@ def stream_name(settings: SinkConfig) -> str:
     topic, exchange = getattr(settings, "topic", ""), getattr(settings, "exchange", "")
     words = [endpoint.scheme, *hosts, endpoint.path, topic, exchange, endpoint.user or ""]
     digest = hashlib.sha256("\0".join(words).encode()).hexdigest()
-    name = "".join(c if c.isascii() and c.isalnum() else "-" for c in "-".join(words[:-1]))
+    shown = words[:2] if isinstance(settings, WebhookSink) else words[:-1]
+    name = "".join(c if c.isascii() and c.isalnum() else "-" for c in "-".join(shown))
     name = "-".join(part for part in name.split("-") if part)
     return f"{name[:MAX_NAME_LENGTH]}-{digest[:8]}"
 

@@ -207,10 +207,13 @@ class Outbox:
         with self._lock:
             return self._progress.taken >= self._last_seq and self._progress.settled
 
-    def left(self) -> int:
-        """How many messages are not delivered yet."""
+    def left(self) -> int | None:
+        """How many messages are not delivered yet; None where the file does not tell."""
         with self._file:
-            on_disk = self._spool.count() if self._spool is not None else 0
+            try:
+                on_disk = self._spool.count() if self._spool is not None else 0
+            except (SpoolDamaged, SpoolFailed):
+                return None  # the next use of the file says what is wrong with it
             with self._lock:
                 return on_disk - len(self._progress.done) + len(self._waiting)
 

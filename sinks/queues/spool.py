@@ -60,6 +60,8 @@ class Spool:
             raise ConfigError(f"{path}: cannot be opened: {error}") from error
         try:
             self._open()
+            self.size = self._total("messages")
+            """Bytes of all messages, about."""
         except sqlite3.Error as error:
             self._db.close()
             if _is_damage(error):
@@ -72,8 +74,6 @@ class Spool:
         except SpoolDamaged:
             self._db.close()
             raise
-        self.size = self._total("messages")
-        """Bytes of all messages, about."""
 
     def _open(self) -> None:
         # Before WAL mode begins, so that no second process can open the file, and none needs
@@ -92,13 +92,22 @@ class Spool:
 
     @property
     def last_seq(self) -> int:
-        """The highest number ever stored, 0 for none."""
-        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
-        return 0 if row is None else int(row[0])
+        """The highest number ever stored, 0 for none.
+
+        Raises:
+            SpoolDamaged: the file is broken.
+            SpoolFailed: it cannot be read.
+        """
+        return self._number("SELECT seq FROM sqlite_sequence WHERE name = 'messages'")
 
     def count(self) -> int:
-        """Messages that are there."""
-        return int(self._db.execute("SELECT count(*) FROM messages").fetchone()[0])
+        """Messages that are there.
+
+        Raises:
+            SpoolDamaged: the file is broken.
+            SpoolFailed: it cannot be read.
+        """
+        return self._number("SELECT count(*) FROM messages")
 
     def read(self, after: int, limit: int, limit_bytes: int) -> list[Message]:
         """The messages that follow a number, in order, at least one if there is one.
@@ -238,6 +247,11 @@ class Spool:
             size += self._total("messages WHERE seq BETWEEN ? AND ?", both)
             self._db.execute("DELETE FROM messages WHERE seq BETWEEN ? AND ?", both)
         return size
+
+    def _number(self, query: str) -> int:
+        with _faults():
+            row = self._db.execute(query).fetchone()
+        return 0 if row is None else int(row[0])
 
     def _total(self, of: str, values: SeqRange | tuple[()] = ()) -> int:
         total = f"SELECT coalesce(sum(length(body) + {OVERHEAD_BYTES}), 0) FROM {of}"

@@ -55,6 +55,7 @@ class AmqpPublisher:
         self._channel: Any = None
         self._done: Callable[[], bool] = lambda: True  # what the loop runs for
         self._ready = False
+        self._blocked = False  # when last heard of
         self._failure = ""
         self._under_way: dict[int, int] = {}  # numbers of messages, by the protocol's own
         self._last_tag = 0
@@ -82,11 +83,15 @@ class AmqpPublisher:
         self._confirmed = []
         if not messages:
             self._run(lambda: True, timeout_s)  # heartbeats, and what the broker has to say
-        for message in messages:
-            if self._failure:
-                break
-            self._send(message)
-        self._run(lambda: not self._under_way, timeout_s)
+        # Once it is unblocked, a broker reads all that it was sent, over connections long closed too.
+        # So each new try costs a copy of one message, and not of all.
+        for part in (messages[:1], messages[1:]) if self._blocked else (messages,):
+            for message in part:
+                if self._failure:
+                    break
+                self._send(message)
+            self._run(lambda: not self._under_way, timeout_s)
+            self._blocked = self._blocked and bool(self._under_way)
         outcome = Outcome(self._confirmed)
         if self._failure or len(self._confirmed) < len(messages):
             raise PublishError(self._failure or "the broker does not confirm", outcome)
@@ -183,6 +188,7 @@ class AmqpPublisher:
         self._fail(f"no queue takes the routing key {self._settings.topic!r}")
 
     def _on_blocked(self, _connection: Any, frame: Any) -> None:
+        self._blocked = True
         reason = getattr(frame.method, "reason", "")
         self._fail(f"the broker is blocked: {reason}")
 

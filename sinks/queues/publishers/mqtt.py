@@ -37,6 +37,7 @@ _GOODBYE_S = 1.0
 _VERSIONS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 _INVALID = frozenset({0x90, 0x99})
 """Reason codes about the message itself: its topic or its payload is invalid."""
+_NOT_AUTHORIZED = 0x87
 _TOPIC_BYTES = 1_000
 """More than a message's topic and headers take."""
 
@@ -64,7 +65,8 @@ class MqttPublisher:
         self._client_id = f"watchline-{machine[:12]}"
         self._stream = stream
         self._client: Client | None = None
-        self._muted = False  # the broker does not want to be told of anything but events
+        self._forbidden = False  # to tell the broker of anything but events
+        self._muted = False  # it did not take that, for whatever reason, over this connection
         self._connected = False
         self._failure = ""
         self._largest = 0
@@ -72,7 +74,7 @@ class MqttPublisher:
         self._acks: dict[int, ReasonCode] = {}  # of what is under way
 
     def __enter__(self) -> Self:
-        self._connected, self._failure = False, ""
+        self._connected, self._failure, self._muted = False, "", self._forbidden
         client = self._client = self._new_client()
         host, port = self._endpoint.hosts[0]
         end_s = time.monotonic() + self._settings.timeout_s
@@ -141,7 +143,7 @@ class MqttPublisher:
         for notice, reason in zip(notices, reasons, strict=True):
             if reason is not None and reason.is_failure and not self._muted:
                 # Some brokers (mosquitto 2.0) cut who does so off, which must not hold up events.
-                self._muted = True
+                self._muted, self._forbidden = True, reason.value == _NOT_AUTHORIZED
                 words = "%s: the broker refuses %s: %s; from now on it is told of events alone"
                 log.warning(words, self._stream, notice.topic, reason)
         if None in reasons:

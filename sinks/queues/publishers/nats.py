@@ -12,6 +12,8 @@ from typing import Any, Self, TypeVar
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.errors import NoServersError
+from nats.js.client import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from pipeline.redact import redact
@@ -91,21 +93,31 @@ class NatsPublisher:
 
     async def _connect(self) -> None:
         client = self._client = Client()  # kept at once, so that a failed connection is closed too
-        await client.connect(
-            [f"nats://{host}:{port}" for host, port in self._endpoint.hosts],
-            user=self._endpoint.user,
-            password=self._endpoint.password,
-            tls=self._tls,
-            connect_timeout=max(1, round(self._settings.timeout_s)),
-            allow_reconnect=False,
-            error_cb=_ignore,
-            closed_cb=self._on_closed,
-        )
+        faults: list[Exception] = []
+
+        async def note(error: Exception) -> None:
+            faults.append(error)  # the client would log it with a traceback
+
+        try:
+            await client.connect(
+                [f"nats://{host}:{port}" for host, port in self._endpoint.hosts],
+                user=self._endpoint.user,
+                password=self._endpoint.password,
+                tls=self._tls,
+                connect_timeout=max(1, round(self._settings.timeout_s)),
+                allow_reconnect=False,
+                max_reconnect_attempts=1,  # by default a server that refuses is tried for minutes
+                reconnect_time_wait=0,
+                error_cb=note,
+                closed_cb=self._on_closed,
+            )
+        except NoServersError as error:
+            raise (faults[-1] if faults else error) from None
         jetstream = client.jetstream(timeout=self._settings.timeout_s)
         try:
             await jetstream.find_stream_name_by_subject(self._subject)
         except NotFoundError:
-            await jetstream.add_stream(name=self._settings.stream, subjects=[self._subject])
+            await _take_subject(jetstream, self._settings.stream, self._subject)
         # The client's own `publish` of JetStream waits for each message in a task of its own,
         # which costs several times as much as sending it.
         self._inbox = client.new_inbox()
@@ -155,8 +167,14 @@ async def _end(client: Client) -> None:
     await asyncio.sleep(0)  # lets the transports end
 
 
-async def _ignore(_error: Exception) -> None:
-    """What fails is told of by whatever was under way; the client would log it with a traceback."""
+async def _take_subject(jetstream: JetStreamContext, stream: str, subject: str) -> None:
+    """Let a stream have a subject, be it a new one or another sink's."""
+    try:
+        config = (await jetstream.stream_info(stream)).config
+    except NotFoundError:
+        await jetstream.add_stream(name=stream, subjects=[subject])
+    else:
+        await jetstream.update_stream(config, subjects=[*(config.subjects or ()), subject])
 
 
 def _fault(answer: Msg) -> str:

@@ -48,6 +48,7 @@ class RedisPublisher:
             socket_connect_timeout=settings.timeout_s,
             retry=Retry(NoBackoff(), 0),  # what is sent again is ours to decide
             ssl=encrypted,
+            ssl_check_hostname=encrypted,  # the client's own default has changed over time
             ssl_ca_certs=None if settings.ca is None else str(settings.ca),
         )
         self._warned = False

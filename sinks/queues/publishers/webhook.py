@@ -103,18 +103,9 @@ class WebhookPublisher:
                 redirect=False,
                 preload_content=False,
             )
-            try:
-                size = 0
-                # So that the connection can be used again; not for ever, nor for whatever comes.
-                while chunk := response.read1(4096):
-                    size += len(chunk)
-                    if time.monotonic() > end_s or size > MAX_ANSWER_BYTES:
-                        response.close()
-                        break
-            finally:
-                response.release_conn()
         except HTTPError as error:
             raise PublishError(_words(error)) from error
+        _read_up(response, end_s)
         status = response.status
         if 200 <= status < 300:
             return None
@@ -138,6 +129,24 @@ class WebhookPublisher:
                 self._secret, int(time.time()), message.draft.body
             )
         return headers
+
+
+def _read_up(response: urllib3.BaseHTTPResponse, end_s: float) -> None:
+    """Read the rest of an answer, so that the connection can be used again.
+
+    Not for ever, nor whatever comes: its status has said all that matters.
+    """
+    size = 0
+    try:
+        while chunk := response.read1(4096):
+            size += len(chunk)
+            if time.monotonic() > end_s or size > MAX_ANSWER_BYTES:
+                response.close()
+                break
+    except HTTPError:
+        response.close()
+    finally:
+        response.release_conn()
 
 
 def sign(secret: bytes, timestamp: int, body: bytes) -> str:

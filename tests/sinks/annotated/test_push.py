@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import socket
+import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, ClassVar
 
 import av
 import numpy as np
@@ -21,6 +24,7 @@ from tests.kinds import MakeFrame
 from tests.servers.processes import ServerProcess, binary, free_port
 from tests.servers.rtsp import HERE, SYSTEM_PYTHON, needs
 from tests.servers.screen import eventually
+from tests.sinks.queues.publishers.certificates import self_signed
 
 PASSWORD = "geheim"
 
@@ -109,6 +113,49 @@ def test_a_stream_goes_to_an_rtmp_server_with_keyframes_every_two_seconds(
     keyframes = [time_s for time_s, is_keyframe in packets(kept) if is_keyframe]
     assert keyframes == pytest.approx([2.0 * number for number in range(len(keyframes))], abs=0.1)
     assert len(keyframes) >= 3
+
+
+class _Listener(socketserver.StreamRequestHandler):
+    """Keeps the first line of what it is told once the connection is encrypted."""
+
+    heard: ClassVar[list[bytes]] = []
+
+    def handle(self) -> None:
+        self.heard.append(self.rfile.readline())
+
+
+class _Encrypted(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """A client that does not trust us hangs up."""
+
+
+def test_row_45_a_server_whose_certificate_nobody_knows_is_told_nothing(
+    tmp_path: Path,
+    make_frame: MakeFrame,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    certificate, key = self_signed(tmp_path, "media")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    _Listener.heard.clear()
+    with _Encrypted(("127.0.0.1", 0), _Listener) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        url = f"rtsps://u:{PASSWORD}@127.0.0.1:{server.server_address[1]}/live"
+        with pushing(url) as push, Feeder(push, make_frame):
+            eventually(lambda: "SSL_CERT_FILE" in caplog.text)
+        assert not any(_Listener.heard)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        with pushing(url) as push, Feeder(push, make_frame):
+            eventually(lambda: any(_Listener.heard))
+        server.shutdown()
+        thread.join()
+    assert next(filter(None, _Listener.heard)).startswith(b"OPTIONS ")
+    assert PASSWORD not in caplog.text
 
 
 def test_another_size_begins_another_stream(
