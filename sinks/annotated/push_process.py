@@ -83,7 +83,7 @@ def _options(url: str, media_format: str) -> dict[str, str]:
     return options
 
 
-def _reason(error: OSError, encrypted: bool) -> str:
+def _reason(error: av.error.FFmpegError | OSError, encrypted: bool) -> str:
     if encrypted and error.errno == errno.EIO:  # all that libav says of a certificate
         return "the connection failed; if its certificate is your own, name it in SSL_CERT_FILE"
     return error.strerror or type(error).__name__

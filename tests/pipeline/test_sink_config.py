@@ -91,6 +91,9 @@ def test_what_is_wrong_is_told_with_its_place(value: object, message: str) -> No
         "mqtt://user:hunter2@host:bad/x",
         "mqtt://user:hun/ter2@host",
         "mqtt://user:hunter2@host?topik=x",
+        "mqtt://user:hunter2\uff1ax@host",  # Python's splitter would name what it cannot split
+        "https://user:hunter2@ho\u2100st/hook",
+        "redis://user:hunter2@[::1",
         {"url": "https://host", "secret": 22222},
         {"url": "https://host", "secret": "hunter2", "timeout_s": "x"},
     ],

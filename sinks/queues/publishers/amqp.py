@@ -83,8 +83,8 @@ class AmqpPublisher:
         self._confirmed = []
         if not messages:
             self._run(lambda: True, timeout_s)  # heartbeats, and what the broker has to say
-        # Once it is unblocked, a broker reads all that it was sent, over connections long closed too.
-        # So each new try costs a copy of one message, and not of all.
+        # Once unblocked, a broker reads all that it was sent, over connections long closed too. So
+        # each new try costs a copy of one message, and not of all.
         for part in (messages[:1], messages[1:]) if self._blocked else (messages,):
             for message in part:
                 if self._failure:

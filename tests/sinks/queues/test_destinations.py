@@ -33,6 +33,13 @@ def test_a_name_is_the_same_in_every_run_and_tells_no_password() -> None:
     assert name("amqp://h/?topic=a-b") != name("amqp://h/a?topic=b")
 
 
+def test_the_name_of_a_webhook_tells_no_path_as_that_may_be_a_password() -> None:
+    url = "https://ha.local:8123/api/webhook/hunter2"
+    assert name(url).startswith("https-ha-local-8123-")
+    assert "hunter2" not in name(url) and "webhook" not in name(url)
+    assert name(url) != name(f"{url}b")
+
+
 def test_row_42_the_outbox_stays_in_its_folder(tmp_path: Path) -> None:
     (path,) = (
         delivery.outbox.path

@@ -62,6 +62,18 @@ def test_a_file_that_breaks_in_the_middle_of_a_run_is_replaced(tmp_path: Path) -
     assert keys(others) == ["k51"]
 
 
+def test_the_end_of_a_run_gets_over_a_damaged_file(tmp_path: Path) -> None:
+    with outbox(tmp_path) as box:
+        stored(box, 1, 500, size=3000)
+        assert box._spool is not None
+        box._spool._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        box._spool._db.execute("PRAGMA shrink_memory").fetchall()
+        with (tmp_path / "outbox.sqlite").open("r+b") as file:
+            file.seek(4096)
+            file.write(b"\xff" * 500_000)
+        assert box.left() is None
+
+
 def test_row_27_on_a_full_disk_messages_wait_in_memory_and_are_delivered_from_there(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -82,14 +83,20 @@ def test_row_35_a_broker_that_is_blocked_gets_it_later(
     broker.control("set_vm_memory_high_watermark", "absolute", "1")
     try:
         with sending(tmp_path, f"amqp://127.0.0.1:{broker.port}/?topic=alarmed") as delivery:
-            send(delivery, 1, 10)
-            until(lambda: "the broker is blocked" in caplog.text)
+            send(delivery, 1, 100)
+            tries: list[float] = []
+            delivery._delay = lambda outage_s: 0.05 + 0 * bool(tries.append(outage_s))
+            until(lambda: len(tries) >= 4)
+            assert "the broker is blocked" in caplog.text
             assert delivery.delivered == 0
             broker.control("set_vm_memory_high_watermark", "absolute", "512MB")
-            until(lambda: delivery.delivered == 10)
+            until(lambda: delivery.delivered == 100)
     finally:
         broker.control("set_vm_memory_high_watermark", "absolute", "512MB")
-    assert received(broker, "alarmed").distinct() == keys(1, 10)
+    found = received(broker, "alarmed")
+    assert found.distinct() == keys(1, 100)
+    often = {key for key, copies in Counter(found.keys).items() if copies > 2}
+    assert often <= {"r-1"}, "a try costs a copy of one event, and not of all that wait"
 
 
 def test_the_end_does_not_wait_for_a_broker_that_hangs(

@@ -81,6 +81,14 @@ def test_a_camera_is_a_device_with_entities_that_follow_events(
     assert kept.keys() == {CONFIG, STATE, "watchline/available"}
 
 
+def test_a_run_without_events_describes_its_cameras_too(
+    tmp_path: Path, broker: ServerProcess
+) -> None:
+    with sending(tmp_path, url(broker), [CAMERA]):
+        pass
+    assert CONFIG in retained(broker)
+
+
 def test_a_description_has_what_home_assistant_demands(
     tmp_path: Path, broker: ServerProcess
 ) -> None:

@@ -9,7 +9,7 @@ import nats
 import pytest
 
 from tests.servers import brokers
-from tests.servers.processes import ServerProcess
+from tests.servers.processes import ServerProcess, free_port
 from tests.sinks.queues.publishers.hanging import end_while_frozen
 from tests.sinks.queues.publishers.sending import COUNT, Received, keys, send, sending
 from tests.sinks.queues.publishers.waiting import until
@@ -54,6 +54,32 @@ def test_a_server_that_is_killed_in_the_middle_costs_no_event(tmp_path: Path) ->
             until(lambda: delivery.delivered == COUNT)
         found = received(server)
     assert found.distinct() == keys(1, COUNT)
+
+
+def test_each_sink_may_have_a_subject_of_its_own(tmp_path: Path) -> None:
+    with brokers.nats(tmp_path) as server:
+        for number, subject in enumerate(("garden", "house.door"), 1):
+            url = f"nats://127.0.0.1:{server.port}/{subject}"
+            with sending(tmp_path / subject, url) as delivery:
+                send(delivery, number, number)
+                until(lambda: delivery.delivered == 1)
+
+        async def subjects() -> list[str] | None:
+            client = await nats.connect(f"nats://127.0.0.1:{server.port}")
+            config = (await client.jetstream().stream_info("WATCHLINE")).config
+            await client.close()
+            return config.subjects
+
+        assert asyncio.run(subjects()) == ["garden", "house.door"]
+
+
+def test_a_server_that_refuses_is_told_of_at_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with sending(tmp_path, f"nats://127.0.0.1:{free_port()}") as delivery:
+        send(delivery, 1, 1)
+        until(lambda: "cannot deliver" in caplog.text)
+    assert "Connect call failed" in caplog.text
 
 
 def test_a_wrong_password_is_told_of_without_it(

@@ -80,6 +80,17 @@ def test_row_45_a_certificate_that_nobody_trusts_is_refused(
             until(lambda: delivery.delivered == 2)
 
 
+@pytest.mark.parametrize("serving", [redis, nats, webhook], ids=lambda server: server.__name__)
+def test_row_45_a_certificate_of_another_host_is_refused(
+    serving: Callable[..., Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = self_signed(tmp_path, "other", "DNS:other.example")
+    with serving(tmp_path, other) as url, sending(tmp_path, url, ca=str(other[0])) as delivery:
+        send(delivery, 1, 1)
+        until(lambda: "certificate is not valid for '127.0.0.1'" in caplog.text)
+    assert delivery.delivered == 0
+
+
 @pytest.mark.parametrize("url", ["amqps://127.0.0.1:{port}/", "rediss://127.0.0.1:{port}"])
 def test_row_45_nothing_is_said_to_who_is_not_trusted(
     url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture

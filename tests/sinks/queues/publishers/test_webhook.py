@@ -158,6 +158,25 @@ def test_row_36_an_answer_that_never_ends_is_cut_off(tmp_path: Path, hook: Hook)
     assert hook.keys() == keys(1, 2)
 
 
+def test_row_36_an_answer_whose_body_never_comes_has_said_enough(
+    tmp_path: Path, hook: Hook
+) -> None:
+    release = threading.Event()
+
+    def stall(request: BaseHTTPRequestHandler, _body: bytes) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", "10")
+        request.end_headers()
+        release.wait(30)
+
+    hook.answers = [stall]
+    with sending(tmp_path, f"{hook.url}#timeout_s=0.3") as delivery:
+        send(delivery, 1, 2)
+        until(lambda: delivery.delivered == 2)
+    release.set()
+    assert hook.keys() == keys(1, 2)
+
+
 def test_one_bad_message_does_not_hold_up_the_others(
     tmp_path: Path, hook: Hook, caplog: pytest.LogCaptureFixture
 ) -> None:
