@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pipeline.clock import Clock, utc
 from pipeline.types import Detections, Result
 from sinks.lines import LineFile
+from sinks.outage import Outage
 
 Record = Mapping[str, Any]
 T = TypeVar("T")
@@ -25,12 +26,17 @@ class JsonLines(LineFile[T]):
         path: the file; its folder is created.
         records: what is written of one, a line each.
         clock: for outages.
+        outage: counts the lines that are lost, where it is to outlast the file.
     """
 
     def __init__(
-        self, path: Path, records: Callable[[T], Sequence[Record]], clock: Clock | None = None
+        self,
+        path: Path,
+        records: Callable[[T], Sequence[Record]],
+        clock: Clock | None = None,
+        outage: Outage | None = None,
     ) -> None:
-        super().__init__(path, lambda item: map(_line, records(item)), clock=clock)
+        super().__init__(path, lambda item: map(_line, records(item)), clock=clock, outage=outage)
 
 
 def _line(record: Record) -> bytes:

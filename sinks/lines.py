@@ -29,6 +29,7 @@ class LineFile(Generic[T]):
         lines: what is written of one, each with its end.
         header: what the file begins with.
         clock: for outages.
+        outage: counts the lines that are lost, where it is to outlast the file.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class LineFile(Generic[T]):
         lines: Callable[[T], Iterable[bytes]],
         header: bytes = b"",
         clock: Clock | None = None,
+        outage: Outage | None = None,
     ) -> None:
         self._path = path
         self._lines = lines
@@ -44,7 +46,7 @@ class LineFile(Generic[T]):
         self._file: IO[bytes] | None = None
         self._size = 0  # of the whole lines
         self._torn = False
-        self._outage = Outage("lines", clock or SystemClock())
+        self._outage = outage or Outage("lines", clock or SystemClock())
 
     @property
     def files(self) -> list[Path]:
@@ -77,6 +79,11 @@ class LineFile(Generic[T]):
         for line in self._lines(item):
             self._append(line)
 
+    def close(self) -> None:
+        """Write no more; what was lost is left to the outage."""
+        if self._file is not None:
+            self._file.close()
+
     def _append(self, line: bytes, lost: int = 1) -> None:
         assert self._file is not None, "enter the sink first"
         data = self._missing_header + line
@@ -108,8 +115,7 @@ class LineFile(Generic[T]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._file is not None:
-            self._file.close()
+        self.close()
         if exc is None:  # else the first error is on its way already
             self._outage.raise_for_losses()
 

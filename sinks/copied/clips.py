@@ -17,8 +17,8 @@ from sinks.archive.archive import Archive
 from sinks.copied.clip import Clip
 from sinks.copied.copied_recording import CopiedRecording
 from sinks.copied.occurrences import moment
+from sinks.copied.outages import Outages
 from sinks.copied.ring import MAX_LATE_S, Ring
-from sinks.outage import Outage, losses
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +36,9 @@ class Clips:
 
     def __init__(self, config: ClipsConfig, clock: Clock) -> None:
         self._config = config
-        self._clock = clock
         self._archive = Archive(config.folder, config.retention, clock)
         self._cameras: dict[str, _Camera] = {}
-        self._outages: dict[str, Outage] = {}
+        self._outages = Outages(clock)
         self._entered = False
 
     @property
@@ -50,7 +49,7 @@ class Clips:
     @property
     def lost(self) -> Mapping[str, int]:
         """See `FileSink.lost`."""
-        return losses(self._outages.values())
+        return self._outages.lost
 
     def takes(self, source_id: str) -> bool:
         """See `MediaSink.takes`."""
@@ -77,8 +76,9 @@ class Clips:
 
     def _camera(self, source_id: str) -> _Camera:
         if source_id not in self._cameras:
-            outage = self._outages.setdefault(source_id, Outage("pictures", self._clock))
-            self._cameras[source_id] = _Camera(source_id, self._config, self._archive, outage)
+            self._cameras[source_id] = _Camera(
+                source_id, self._config, self._archive, self._outages
+            )
         return self._cameras[source_id]
 
     def __exit__(
@@ -93,18 +93,17 @@ class Clips:
         finally:
             self._archive.__exit__(exc_type, exc, traceback)
         if exc is None:  # else the first error is on its way already
-            for outage in self._outages.values():
-                outage.raise_for_losses()
+            self._outages.raise_for_losses()
 
 
 class _Camera:
     """The past of one source, and the clips of what happens there."""
 
     def __init__(
-        self, source_id: str, config: ClipsConfig, archive: Archive, outage: Outage
+        self, source_id: str, config: ClipsConfig, archive: Archive, outages: Outages
     ) -> None:
         self._source_id = source_id
-        self._config, self._archive, self._outage = config, archive, outage
+        self._config, self._archive, self._outages = config, archive, outages
         self._ring = Ring(config.before_s, int(config.ring_mb * 1e6))
         self._packets_s = _Times()
         self._frames_s = _Times()
@@ -166,7 +165,7 @@ class _Camera:
         recorder = CopiedRecording(
             self._source_id,
             self._archive,
-            self._outage,
+            self._outages,
             "clips",
             audio=self._config.audio,
             on_finished=files.append,

@@ -17,6 +17,8 @@ from sinks.disk_file import DiskFile
 if TYPE_CHECKING:
     from av.container import OutputContainer
 
+DISK_FAULTS = (OSError, av.error.FFmpegError)
+"""Raised where a file cannot be written."""
 LEAP_S = 10.0
 """Timestamps that run ahead by more from one packet to the next have jumped."""
 # Fragments while it is written, so that a crash leaves a playable file; a plain mp4 once done.
@@ -93,6 +95,7 @@ class CopiedFile:
         self.jumped = False
         """Timestamps have jumped, and were mended: it is to end before the next keyframe."""
         self._failed = False
+        self._safe_bytes = 0
 
     def write(self, packet: MediaPacket) -> float | None:
         """Append a packet of the connection.
@@ -129,22 +132,33 @@ class CopiedFile:
         copy.stream = stream
         try:
             self._container.mux(copy)
-        except (av.error.FFmpegError, OSError):
+        except DISK_FAULTS:
             self._failed = True
             raise
+        # It began a fragment after one that was written; one is written whole, or this fails.
+        self._safe_bytes = self._file.end
 
     def close(self) -> None:
-        """Finish the file.
+        """Finish the file; once it is closed, however that went, there is nothing more to do.
+
+        What cannot be finished is cut off after its last whole fragment, so that it can be played.
 
         Raises:
-            OSError, av.error.FFmpegError: its end cannot be written; what is there can be read.
+            OSError, av.error.FFmpegError: its end cannot be written.
         """
+        if self._file.closed:
+            return
         with self._file:
-            if self._failed:  # libav has nothing better to say about it
-                with suppress(av.error.FFmpegError, OSError):
-                    self._container.close()
-            else:
+            try:
                 self._container.close()
+            except DISK_FAULTS:
+                if not self._failed:  # else libav has nothing better to say about it
+                    self._failed = True
+                    raise
+            finally:
+                if self._failed:
+                    with suppress(OSError):
+                        self._file.truncate(self._safe_bytes)
 
 
 def _is_late(sound: AudioStream) -> bool:

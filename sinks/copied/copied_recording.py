@@ -10,21 +10,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
-
-from pipeline.errors import WatchlineError
 from pipeline.packets import MediaFormat, MediaPacket
 from pipeline.types import Result
 from sinks.archive.archive import Archive
 from sinks.archive.mend import count_pictures
-from sinks.copied.copied_file import CopiedFile, UnfitError
+from sinks.copied.copied_file import DISK_FAULTS, CopiedFile, UnfitError
 from sinks.copied.detections_beside import DetectionsBeside
+from sinks.copied.outages import Outages
 from sinks.copied.parameter_sets import ParameterSets
-from sinks.outage import Outage
 
 log = logging.getLogger(__name__)
 
-DISK_FAULTS = (OSError, av.error.FFmpegError)
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _STEADY_S = 2.0
 """How much video must have been written for an outage to be over: a fragment of it is there."""
@@ -54,7 +50,7 @@ class CopiedRecording:
     Args:
         source_id: the source.
         archive: for the files, already entered.
-        outage: of the disk; counts the pictures that are lost to it.
+        outages: of the disk; count the pictures and lines that are lost to it.
         purpose: what the files are, for messages.
         length_s: least length after which a new file begins; None for none.
         audio: keep the sound.
@@ -65,7 +61,7 @@ class CopiedRecording:
         self,
         source_id: str,
         archive: Archive,
-        outage: Outage,
+        outages: Outages,
         purpose: str,
         *,
         length_s: float | None = None,
@@ -76,7 +72,8 @@ class CopiedRecording:
         self._name = f"{source_id}: {purpose}"
         self._source_id = source_id
         self._archive = archive
-        self._outage = outage
+        self._outage = outages.of(source_id, "pictures")
+        self._lines_outage = outages.of(source_id, "lines")
         self._steady_from_s: float | None = None
         self._length_s = length_s
         self._audio = audio
@@ -107,11 +104,7 @@ class CopiedRecording:
             self._behind.popleft().close()  # results have gone past it
         current = () if self._open is None else (self._open.detections,)
         for detections in (*self._behind, *current):
-            try:
-                detections.write(result)
-            except WatchlineError as error:
-                if not self._outage.lasts:
-                    log.warning("%s: detections are incomplete: %s", self._name, error)
+            detections.write(result)
 
     def finish(self) -> None:
         """End the present file; what is found in it may still come."""
@@ -170,7 +163,7 @@ class CopiedRecording:
             self._fail(error)
             return
         assert self._sets is not None, "made for every keyframe"
-        beside = DetectionsBeside(part.parent / part.name.replace(".mp4.part", ".jsonl"))
+        beside = DetectionsBeside(part.with_suffix("").with_suffix(".jsonl"), self._lines_outage)
         try:
             extradata = None if self._sets.codec == "mjpeg" else self._parameters
             file = CopiedFile(part, keyframe, extradata, self._size, audio=self._audio)

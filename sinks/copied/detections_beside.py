@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.errors import WatchlineError
+from pipeline.errors import ConfigError
 from pipeline.types import Result
-from sinks.archive.mend import cut_torn_line
 from sinks.jsonlines import JsonLines, detection_records
+from sinks.outage import Outage
 
 MAX_WAITING = 4096
 """Pictures of which the result may be outstanding; those of older ones are no longer expected."""
@@ -19,13 +19,14 @@ class DetectionsBeside:
 
     Args:
         path: the file; it is made with the first line.
+        outage: counts the lines that cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, outage: Outage) -> None:
         self.path = path
+        self._outage = outage
         self._times_s: dict[int, float] = {}
         self._lines: JsonLines[Result] | None = None
-        self._failed = False
 
     def expect(self, packet: int, time_s: float) -> None:
         """A packet of this number is in the video file at this time, seconds."""
@@ -34,28 +35,28 @@ class DetectionsBeside:
             del self._times_s[next(iter(self._times_s))]
 
     def write(self, result: Result) -> None:
-        """Write the line of a result, if its picture is in the video file.
-
-        Raises:
-            WatchlineError: it cannot be written; nothing more will be.
-        """
-        if result.frame.packet is None or self._failed:
+        """Write the line of a result, if its picture is in the video file, or count it as lost."""
+        if result.frame.packet is None:
             return
         time_s = self._times_s.pop(result.frame.packet, None)
         if time_s is None or not result.inferred:
             return
         try:
-            if self._lines is None:
-                self._lines = JsonLines(self.path, detection_records).__enter__()
-            self._lines.write(replace(result, frame=replace(result.frame, pts_s=time_s)))
-        except WatchlineError:
-            self._failed = True
-            raise
+            lines = self._opened()
+        except ConfigError as error:
+            cause = error.__cause__
+            self._outage.fail(str(error), cause if isinstance(cause, OSError) else None)
+        else:
+            lines.write(replace(result, frame=replace(result.frame, pts_s=time_s)))
+
+    def _opened(self) -> JsonLines[Result]:
+        if self._lines is None:
+            lines = JsonLines(self.path, detection_records, outage=self._outage)
+            self._lines = lines.__enter__()
+        return self._lines
 
     def close(self) -> None:
         """Expect no more results."""
         if self._lines is not None:
-            self._lines.__exit__(None, None, None)
+            self._lines.close()
             self._lines = None
-            if self._failed:
-                cut_torn_line(self.path)

@@ -13,7 +13,7 @@ from pipeline.recording_config import SegmentsConfig
 from pipeline.types import Result
 from sinks.archive.archive import Archive
 from sinks.copied.copied_recording import CopiedRecording
-from sinks.outage import Outage, losses
+from sinks.copied.outages import Outages
 
 
 class Segments:
@@ -26,10 +26,9 @@ class Segments:
 
     def __init__(self, config: SegmentsConfig, clock: Clock) -> None:
         self._config = config
-        self._clock = clock
         self._archive = Archive(config.folder, config.retention, clock)
         self._recorders: dict[str, CopiedRecording] = {}
-        self._outages: dict[str, Outage] = {}
+        self._outages = Outages(clock)
         self._entered = False
 
     @property
@@ -40,7 +39,7 @@ class Segments:
     @property
     def lost(self) -> Mapping[str, int]:
         """See `FileSink.lost`."""
-        return losses(self._outages.values())
+        return self._outages.lost
 
     def takes(self, source_id: str) -> bool:
         """See `MediaSink.takes`."""
@@ -70,7 +69,7 @@ class Segments:
             self._recorders[source_id] = CopiedRecording(
                 source_id,
                 self._archive,
-                self._outages.setdefault(source_id, Outage("pictures", self._clock)),
+                self._outages,
                 "segments",
                 length_s=self._config.segment_s,
                 audio=self._config.audio,
@@ -89,5 +88,4 @@ class Segments:
         finally:
             self._archive.__exit__(exc_type, exc, traceback)
         if exc is None:  # else the first error is on its way already
-            for outage in self._outages.values():
-                outage.raise_for_losses()
+            self._outages.raise_for_losses()

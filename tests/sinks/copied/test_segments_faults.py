@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import logging
+import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.backoff import LAST_DELAY_S
 from pipeline.errors import SinkError
-from pipeline.packets import Media, MediaPacket
+from pipeline.packets import Media, MediaPacket, SourceEnded
 from pipeline.recording_config import SegmentsConfig
+from pipeline.types import Result
 from sinks.copied.segments import Segments
+from sinks.lines import LineFile
 from tests.clock import FakeClock
 from tests.disk import fill, small_disk
 from tests.sinks.copied.copies import contents, film, lines, packets, times, videos, watched
@@ -114,13 +120,7 @@ def test_row_27_a_disk_full_of_recordings_is_pruned(disk: Path, items: list[Medi
     # Whatever is pruned in time, the fragment at which the disk was full is lost, and counted.
     with pytest.raises(SinkError, match="pictures were lost"), Segments(config, clock) as sink:
         for number in range(rounds):
-            going_on = [
-                item
-                if not isinstance(item, MediaPacket)
-                else _later(item, number * 300, round(12 * number / item.time_base))
-                for item in items
-            ]
-            write(sink, [i for i in going_on if isinstance(i, MediaPacket)], clock)
+            write(sink, [_later(item, number) for item in items], clock)
     files = videos(folder)
     kept = [data for path in files for data in contents(path)]
     sent = [packet.data for packet in packets(items)]
@@ -130,9 +130,50 @@ def test_row_27_a_disk_full_of_recordings_is_pruned(disk: Path, items: list[Medi
     assert not list(folder.rglob("*.part"))
 
 
-def _later(packet: MediaPacket, numbers: int, ticks: int) -> MediaPacket:
-    from dataclasses import replace
+def _later(item: Media, rounds: int) -> Media:
+    """The same after so many rounds of twelve seconds."""
+    if isinstance(item, MediaPacket):
+        ticks = round(12 * rounds / item.time_base)
+        number = item.number + 300 * rounds
+        return replace(item, number=number, pts=item.pts + ticks, dts=item.dts + ticks)
+    assert isinstance(item, Result) and item.frame.packet is not None
+    return replace(item, frame=replace(item.frame, packet=item.frame.packet + 300 * rounds))
 
-    return replace(
-        packet, number=packet.number + numbers, pts=packet.pts + ticks, dts=packet.dts + ticks
-    )
+
+@pytest.mark.parametrize("leave", [0, 20_000, 60_000, 100_000])
+def test_row_27_a_file_that_cannot_be_finished_ends_nothing(
+    disk: Path, items: list[Media], leave: int
+) -> None:
+    """The disk fills up between the last fragment and the end of the file."""
+    clock, folder = FakeClock(), disk / "segments"
+    config = SegmentsConfig.model_validate({"folder": folder, "segment_s": 3600})
+    sink = Segments(config, clock)
+    with pytest.raises(SinkError, match="pictures were lost"), sink:
+        write(sink, items[: 2 * 60], clock)
+        fill(disk, leave)
+        write(sink, items[2 * 60 : 2 * 62], clock)
+        sink.write(SourceEnded("cam", ()))
+    (path,) = videos(folder)
+    assert len(contents(path)) == 62 - sink.lost["disk"]
+    assert len(times(path)) >= 50
+
+
+def test_a_line_that_cannot_be_written_is_counted_and_ends_no_recording(
+    tmp_path: Path, items: list[Media], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, failing, count = tmp_path / "segments", {30, 31, 32, 80}, itertools.count()
+
+    def refuse(_lines: LineFile[Result]) -> None:
+        if next(count) in failing:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(LineFile, "_mend", refuse)  # before each line
+    config = SegmentsConfig.model_validate({"folder": folder, "segment_s": 1})
+    sink = Segments(config, FakeClock())
+    with pytest.raises(SinkError, match=r"No space left on device; 4 lines were lost"), sink:
+        for item in items:
+            sink.write(item)
+    assert sink.lost == {"disk_lines": 4}
+    assert [len(contents(path)) for path in videos(folder)] == [25] * 12
+    written = [line["index"] for path in videos(folder) for line in lines(path)]
+    assert written == [n for n in range(300) if n not in failing]
