@@ -36,7 +36,7 @@ def open_sinks(config: Config, clock: Clock) -> Outputs:
         destinations=open_destinations(
             config.sinks, config.outbox, clock, places=[_place(config, i) for i in source_ids]
         ),
-        media=open_copied(config.segments, config.clips, clock),
+        media=open_copied(config.segments, config.clips, clock, source_ids),
     )
 
 

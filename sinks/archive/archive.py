@@ -11,7 +11,7 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -82,13 +82,17 @@ class Archive:
         self._end_s = 0.0
         self._said: set[str] = set()
 
-    def prepare(self) -> None:
+    def prepare(self, source_ids: Iterable[str] = ()) -> None:
         """Make the folder, and make sure that it can be written and that nobody else holds it.
 
+        Args:
+            source_ids: the cameras whose folders are looked at, too.
         Raises:
-            ConfigError: it cannot, or somebody does.
+            ConfigError: it cannot, somebody does, or the folder of a camera leads elsewhere.
         """
         prepare_folder(self.folder)
+        for source_id in source_ids:
+            self._refuse_way_out(self.folder / source_id)
         self._lock.acquire()
         self._lock.release()
 
@@ -211,9 +215,12 @@ class Archive:
         if named is None or named[0] != source_id:
             raise ConfigError(f"{source_id!r}: cannot be the name of a folder of recordings")
         folder.mkdir(exist_ok=True)
+        self._refuse_way_out(folder)
+        return folder
+
+    def _refuse_way_out(self, folder: Path) -> None:
         if not folder.resolve().is_relative_to(self.folder.resolve()):
             raise ConfigError(f"{folder}: leads out of {self.folder}; replace the link by a folder")
-        return folder
 
     def _free(self, needed_bytes: float) -> int | None:
         """Delete the oldest until so much is free; how much was, None where there was no need."""

@@ -32,10 +32,12 @@ class Clips:
     Args:
         config: where to, of which events, and how much around them.
         clock: dates what is kept.
+        source_ids: those of the run, as far as they are known before it begins.
     """
 
-    def __init__(self, config: ClipsConfig, clock: Clock) -> None:
+    def __init__(self, config: ClipsConfig, clock: Clock, source_ids: Sequence[str] = ()) -> None:
         self._config = config
+        self._source_ids = source_ids
         self._archive = Archive(config.folder, config.retention, clock)
         self._cameras: dict[str, _Camera] = {}
         self._outages = Outages(clock)
@@ -57,7 +59,7 @@ class Clips:
 
     def prepare(self) -> None:
         """See `FileSink.prepare`."""
-        self._archive.prepare()
+        self._archive.prepare(filter(self.takes, self._source_ids))
 
     def __enter__(self) -> Self:
         self._archive.__enter__()

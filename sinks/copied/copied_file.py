@@ -21,6 +21,8 @@ DISK_FAULTS = (OSError, av.error.FFmpegError)
 """Raised where a file cannot be written."""
 LEAP_S = 10.0
 """Timestamps that run ahead by more from one packet to the next have jumped."""
+STUMBLE_S = 1.0
+"""Those that go back by no more have not: such a packet goes right behind the last one."""
 # Fragments while it is written, so that a crash leaves a playable file; a plain mp4 once done.
 # Without the last, pictures of a fragmented file with B-frames would all be shown late.
 _FLAGS = "hybrid_fragmented+frag_keyframe+negative_cts_offsets"
@@ -115,21 +117,23 @@ class CopiedFile:
             self.jumped = True
             track.mend(packet)
         track.last = packet
-        pts = packet.pts + track.shift
-        if pts < 0 or (packet.kind == "audio" and self.jumped):
+        if packet.pts + track.shift < 0 or (packet.kind == "audio" and self.jumped):
             return None
-        self._mux(packet, track.stream, pts, packet.dts + track.shift)
+        pts, dts = track.place(packet)
+        self._mux(packet, track, pts, dts)
         return pts * track.tick_s
 
     def goes_on_with(self, keyframe: MediaPacket) -> bool:
         """Whether the times of a keyframe of the same connection follow those in the file."""
         return not self.jumped and not self._tracks["video"].leaps_to(keyframe)
 
-    def _mux(self, packet: MediaPacket, stream: Stream, pts: int, dts: int) -> None:
+    def _mux(self, packet: MediaPacket, track: _Track, pts: int, dts: int) -> None:
         copy = Packet(packet.data)
-        copy.pts, copy.dts, copy.duration = pts, dts, packet.duration
+        copy.pts, copy.dts = pts, dts
+        # One that is absurd makes a file that cannot be read.
+        copy.duration = packet.duration if 0 <= packet.duration <= track.leap else 0
         copy.time_base, copy.is_keyframe = packet.time_base, packet.is_keyframe
-        copy.stream = stream
+        copy.stream = track.stream
         try:
             self._container.mux(copy)
         except DISK_FAULTS:
@@ -182,11 +186,23 @@ class _Track:
         self.shift = -round(first.pts * first.time_base / tick)
         """Added to timestamps, in ticks."""
         self.last: MediaPacket | None = None
-        self._leap = round(LEAP_S / tick)
+        self._end: int | None = None
+        """Decoding time in the file of the last packet there, in ticks."""
+        self.leap, self._stumble = round(LEAP_S / tick), round(STUMBLE_S / tick)
 
     def leaps_to(self, packet: MediaPacket) -> bool:
-        """Whether timestamps go back, or on by more than they should."""
-        return self.last is not None and not 0 < packet.dts - self.last.dts <= self._leap
+        """Whether timestamps go back or on by more than they should."""
+        if self.last is None:
+            return False
+        return not -self._stumble <= packet.dts - self.last.dts <= self.leap
+
+    def place(self, packet: MediaPacket) -> tuple[int, int]:
+        """Presentation and decoding time in the file, where the latter always grows, in ticks."""
+        pts, dts = packet.pts + self.shift, packet.dts + self.shift
+        if self._end is not None:
+            dts = max(dts, self._end + 1)
+        self._end = dts
+        return max(pts, dts), dts
 
     def mend(self, packet: MediaPacket) -> None:
         """Let a packet follow the last one."""

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.errors import ConfigError
 from pipeline.packets import MediaFormat, MediaPacket
 from pipeline.types import Result
 from sinks.archive.archive import Archive
@@ -159,7 +160,7 @@ class CopiedRecording:
     def _begin(self, keyframe: MediaPacket) -> None:
         try:
             part = self._archive.begin(self._source_id, keyframe.wall_time)
-        except OSError as error:
+        except (OSError, ConfigError) as error:  # a link that leads elsewhere, since the run began
             self._fail(error)
             return
         assert self._sets is not None, "made for every keyframe"
@@ -241,7 +242,7 @@ class CopiedRecording:
         """Nothing can be written: say so once, make room, and wait."""
         self._waits = True
         self._steady_from_s = None
-        reason = getattr(error, "strerror", None) or type(error).__name__
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         disk_error = error if isinstance(error, OSError) else None
         self._outage.fail(f"{self._name}: cannot be recorded: {reason}", disk_error, lost)
         if getattr(error, "errno", None) in _FULL and self._archive.make_room():

@@ -22,10 +22,14 @@ class Segments:
     Args:
         config: where to and how.
         clock: dates what is kept.
+        source_ids: those of the run, as far as they are known before it begins.
     """
 
-    def __init__(self, config: SegmentsConfig, clock: Clock) -> None:
+    def __init__(
+        self, config: SegmentsConfig, clock: Clock, source_ids: Sequence[str] = ()
+    ) -> None:
         self._config = config
+        self._source_ids = source_ids
         self._archive = Archive(config.folder, config.retention, clock)
         self._recorders: dict[str, CopiedRecording] = {}
         self._outages = Outages(clock)
@@ -47,7 +51,7 @@ class Segments:
 
     def prepare(self) -> None:
         """See `FileSink.prepare`."""
-        self._archive.prepare()
+        self._archive.prepare(filter(self.takes, self._source_ids))
 
     def __enter__(self) -> Self:
         self._archive.__enter__()

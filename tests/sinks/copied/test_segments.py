@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -221,6 +221,47 @@ def test_row_12_timestamps_that_jump_begin_a_new_file_and_cost_nothing(
     for path in files:
         assert times(path) == pytest.approx([n / 25 for n in range(len(times(path)))], abs=2e-3)
         assert [line["pts_s"] for line in lines(path)] == pytest.approx(times(path), abs=2e-3)
+
+
+@pytest.mark.parametrize("back", [0, 1, 25])
+@pytest.mark.parametrize("b_frames", [0, 2])
+def test_timestamps_that_stumble_cost_nothing(
+    tmp_path: Path, folder: Path, back: int, b_frames: int
+) -> None:
+    """Every tenth picture has the time of the one before it, or one a little earlier."""
+    items = [
+        replace(item, dts=last.dts - back, pts=last.dts - back + item.pts - item.dts)
+        if isinstance(item, MediaPacket) and item.kind == "video" and item.number % 10 == 5
+        else item
+        for item, last in with_last_video(watched(film(tmp_path / "a.mkv", b_frames=b_frames)))
+    ]
+    (path,) = record(folder, items, segment_s=60)
+    assert contents(path) == [packet.data for packet in packets(items)]
+    assert len(contents(path, "audio")) >= len(packets(items, "audio")) - 3
+    with av.open(str(path)) as container:
+        stamps = [(p.pts, p.dts) for p in container.demux(video=0) if p.size]
+    assert all(pts is not None and dts is not None and pts >= dts for pts, dts in stamps)
+    assert len(times(path)) == 100
+
+
+def with_last_video(items: Sequence[Media]) -> Iterator[tuple[Media, MediaPacket]]:
+    """Each with the packet of video before it."""
+    last = packets(items)[0]
+    for item in items:
+        yield item, last
+        if isinstance(item, MediaPacket) and item.kind == "video":
+            last = item
+
+
+def test_an_absurd_duration_costs_nothing(tmp_path: Path, folder: Path) -> None:
+    items = [
+        replace(item, duration=2**40)
+        if isinstance(item, MediaPacket) and item.number == 30
+        else item
+        for item in watched(film(tmp_path / "a.mkv"))
+    ]
+    (path,) = record(folder, items, segment_s=60)
+    assert len(times(path)) == 100
 
 
 def test_an_uneven_rate_is_kept(tmp_path: Path, folder: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.backoff import LAST_DELAY_S
-from pipeline.errors import SinkError
+from pipeline.errors import ConfigError, SinkError
 from pipeline.packets import Media, MediaPacket, SourceEnded
 from pipeline.recording_config import SegmentsConfig
 from pipeline.types import Result
@@ -156,6 +156,30 @@ def test_row_27_a_file_that_cannot_be_finished_ends_nothing(
     (path,) = videos(folder)
     assert len(contents(path)) == 62 - sink.lost["disk"]
     assert len(times(path)) >= 50
+
+
+def test_a_folder_that_leads_out_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    folder = tmp_path / "segments"
+    folder.mkdir()
+    (folder / "cam").symlink_to(tmp_path)
+    config = SegmentsConfig.model_validate({"folder": folder})
+    Segments(config, FakeClock(), ["other"]).prepare()
+    with pytest.raises(ConfigError, match=r"cam: leads out of"):
+        Segments(config, FakeClock(), ["other", "cam"]).prepare()
+
+
+def test_a_folder_that_leads_out_later_costs_no_other_camera(
+    tmp_path: Path, items: list[Media], caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, clock = tmp_path / "segments", FakeClock()
+    other = [replace(item, source_id="b") for item in packets(items)]
+    sink = Segments(SegmentsConfig.model_validate({"folder": folder}), clock)
+    with pytest.raises(SinkError, match=r"cam: leads out of .*; 300 pictures were lost"), sink:
+        (folder / "cam").symlink_to(tmp_path)
+        write(sink, [*packets(items), *other], clock)
+    assert len(messages(caplog)) == 1
+    (path,) = videos(folder, "b")
+    assert len(contents(path)) == 300
 
 
 def test_a_line_that_cannot_be_written_is_counted_and_ends_no_recording(
