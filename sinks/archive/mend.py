@@ -15,7 +15,7 @@ from sinks.archive.recording_names import BROKEN
 
 log = logging.getLogger(__name__)
 
-_FORMATS = {".mp4": "mp4", ".mkv": "matroska"}
+_FORMATS = {".mp4": "mp4", ".mov": "mov"}
 _MAX_PIXELS = 16384 * 8704
 """Of a picture, which may be claimed to be of any size."""
 _PATIENCE = 500
@@ -76,7 +76,7 @@ def has_video(path: Path, suffix: str) -> bool:
 
     Args:
         path: a file of whatever content.
-        suffix: of its format, `.mp4` or `.mkv`.
+        suffix: of its format, `.mp4` or `.mov`.
     """
     try:
         with _opened(path, suffix) as container:
@@ -100,7 +100,7 @@ def count_pictures(path: Path, suffix: str) -> int:
 
     Args:
         path: a file of whatever content.
-        suffix: of its format, `.mp4` or `.mkv`.
+        suffix: of its format, `.mp4` or `.mov`.
     """
     count = 0
     if has_video(path, suffix):

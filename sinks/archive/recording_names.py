@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from pipeline.clock import utc
 
-VIDEO_SUFFIXES = (".mp4", ".mkv")
+VIDEO_SUFFIXES = (".mp4", ".mov")
 COMPANION_SUFFIXES = (".jsonl", ".json", ".jpg")
 PART = ".part"
 """Behind the name of a file while it is written."""

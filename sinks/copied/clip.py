@@ -16,6 +16,7 @@ from pipeline.whole_file import write_whole
 from sinks.copied.copied_recording import CopiedRecording
 from sinks.copied.occurrences import Key, begins, is_ended_by
 from sinks.dialects import DIALECTS
+from sinks.jsonlines import Record
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ class Clip:
 
     Args:
         recorder: nothing has been written to it.
-        files: to which it adds each file that it finishes.
+        files: its files, see `CopiedFiles`.
         begin_s: time of the first event, less the pre-roll.
         after_s: how long to go on after each event.
     """
@@ -42,8 +43,10 @@ class Clip:
         self._recorder, self._files = recorder, files
         self._after_s = after_s
         self._lasting: set[Key] = set()
-        self._events: list[Event] = []
-        self._begun = ""
+        self._records: list[Record] = []
+        self._left_out = 0
+        self._written: list[Path] = []
+        self._source_id = self._begun = ""
         self._snapshot: Snapshot | None = None
 
     @property
@@ -74,6 +77,8 @@ class Clip:
         if item.kind == "video":
             self.last_number = item.number
         self._recorder.write(item)
+        if self._files != self._written:
+            self._write_down()  # now, as who is killed cannot
 
     def finish(self) -> None:
         """Take no more packets; results may still come."""
@@ -82,6 +87,10 @@ class Clip:
     def close(self) -> None:
         """Take no more results, and write down what was in it."""
         self._recorder.close()
+        self._write_down()
+
+    def _write_down(self) -> None:
+        self._written = list(self._files)
         if not self._files:
             return
         first = self._files[0]
@@ -94,18 +103,24 @@ class Clip:
 
     def _take(self, event: Event, at_s: float) -> None:
         self.until_s = max(self.until_s, at_s + self._after_s)
-        if len(self._events) < MAX_EVENTS:
-            self._events.append(event)
+        # What is written of it, as the event itself holds on to a picture.
+        records = DIALECTS["watchline"](event)
+        self._source_id = event.source_id
+        if len(self._records) + len(records) <= MAX_EVENTS:
+            self._records += records
+        else:
+            self._left_out += len(records)
         if isinstance(event, ObjectEvent | ZoneEvent | LineEvent) and event.object is not None:
             self._snapshot = event.object.snapshot or self._snapshot
 
     def _told(self) -> str:
         snapshot = self._files[0].with_suffix(".jpg").name
         told = {
-            "source": self._events[0].source_id,
+            "source": self._source_id,
             "begin": self._begun,
             "files": [path.name for path in self._files],
             "snapshot": snapshot if self._snapshot is not None else None,
-            "events": [record for event in self._events for record in DIALECTS["watchline"](event)],
+            "events": self._records,
+            "events_left_out": self._left_out,
         }
         return json.dumps(told, ensure_ascii=False, allow_nan=False, indent=1) + "\n"

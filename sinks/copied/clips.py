@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -132,7 +133,7 @@ class _Camera:
         self._frames_s.put(result.frame.index, self._packets_s.get(number, self._done_s))
         for event in result.events:
             self._hear(event)
-        self._ring.add(result)
+        self._ring.add(replace(result, events=()))  # these hold pictures, and are told of
         for clip in (*self._ending, *([self._clip] if self._clip else [])):
             clip.write(result)
         while self._ending and number is not None and number > self._ending[0].last_number:
@@ -159,10 +160,12 @@ class _Camera:
             self._clip.hear(event, at_s)
         if event.kind in self._config.events:
             if self._clip is None:
-                self._clip = self._begin(at_s - self._config.before_s)
-            self._clip.begin(event, at_s)
+                self._clip = self._begin(event, at_s)
+            else:
+                self._clip.begin(event, at_s)
 
-    def _begin(self, begin_s: float) -> Clip:
+    def _begin(self, event: Event, at_s: float) -> Clip:
+        begin_s = at_s - self._config.before_s
         files: list[Path] = []
         recorder = CopiedRecording(
             self._source_id,
@@ -170,9 +173,10 @@ class _Camera:
             self._outages,
             "clips",
             audio=self._config.audio,
-            on_finished=files.append,
+            files=files,
         )
         clip = Clip(recorder, files, begin_s, self._config.after_s)
+        clip.begin(event, at_s)
         for item in self._ring.since(begin_s):
             clip.write(item)
         if self._ring.was_full and not self._said and (self._ring.begin_s or 0.0) > begin_s:

@@ -11,7 +11,7 @@ from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.stream import Stream
 
-from pipeline.packets import MediaKind, MediaPacket
+from pipeline.packets import MediaFormat, MediaKind, MediaPacket
 from sinks.disk_file import DiskFile
 
 if TYPE_CHECKING:
@@ -38,6 +38,23 @@ _LATE_HEADERS = frozenset({"aac", "ac3", "eac3"})
 """Sound of which mp4 must have seen a packet, unless it has extradata."""
 
 
+_SOUND_OF_MOV = frozenset({"pcm_alaw", "pcm_mulaw", "pcm_s16be", "pcm_s16le"})
+"""G.711 as most cameras send it, and plain samples: mp4 cannot hold them, QuickTime can."""
+_VIDEO_OF_MOV = frozenset({"h264", "hevc", "mjpeg", "mpeg4"})
+
+
+def suffix_for(form: MediaFormat, *, audio: bool) -> str:
+    """The suffix of a file for what a connection sends: `.mp4` wherever that will do.
+
+    Args:
+        form: of the connection.
+        audio: the sound is to be kept.
+    """
+    sound = form.audio.codec_context.name if form.audio is not None and audio else None
+    wants_mov = sound in _SOUND_OF_MOV and form.video.codec_context.name in _VIDEO_OF_MOV
+    return ".mov" if wants_mov else ".mp4"
+
+
 class UnfitError(Exception):
     """An mp4 file cannot hold such a video."""
 
@@ -46,7 +63,7 @@ class CopiedFile:
     """One file, which begins with a keyframe at 0 s.
 
     Args:
-        path: the file, overwritten.
+        path: the file, overwritten: `NAME.mp4.part` or `NAME.mov.part`.
         first: its first keyframe, still to be written.
         extradata: parameters of the codec; None for those of the connection.
         size: (height, width); None for that of the connection.
@@ -71,7 +88,7 @@ class CopiedFile:
         flags = _FLAGS if sound is not None and _is_late(sound) else f"{_FLAGS}+empty_moov"
         self._file = DiskFile(path, "wb")
         self._container: OutputContainer = av.open(
-            self._file, "w", "mp4", options=_CONTAINER_OPTIONS | {"movflags": flags}
+            self._file, "w", path.suffixes[-2][1:], options=_CONTAINER_OPTIONS | {"movflags": flags}
         )
         self._tracks: dict[MediaKind, _Track] = {}
         template = first.format.video
@@ -122,6 +139,11 @@ class CopiedFile:
         pts, dts = track.place(packet)
         self._mux(packet, track, pts, dts)
         return pts * track.tick_s
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether there is a track of sound."""
+        return "audio" in self._tracks
 
     def goes_on_with(self, keyframe: MediaPacket) -> bool:
         """Whether the times of a keyframe of the same connection follow those in the file."""

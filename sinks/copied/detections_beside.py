@@ -57,6 +57,7 @@ class DetectionsBeside:
 
     def close(self) -> None:
         """Expect no more results."""
+        self._times_s.clear()
         if self._lines is not None:
             self._lines.close()
             self._lines = None

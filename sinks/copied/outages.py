@@ -22,6 +22,8 @@ class Outages:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._outages: dict[tuple[str, Lost], Outage] = {}
+        self.leading = 0
+        """Pictures that were left out, as they need others from before the beginning of a file."""
 
     def of(self, source_id: str, what: Lost) -> Outage:
         """That which counts the pictures of a source, or the lines about them."""
@@ -30,7 +32,7 @@ class Outages:
     @property
     def lost(self) -> Mapping[str, int]:
         """See `FileSink.lost`."""
-        lost: dict[str, int] = {}
+        lost = {"leading": self.leading} if self.leading else {}
         for (_, what), outage in list(self._outages.items()):
             if outage.lost:
                 lost[_REASONS[what]] = lost.get(_REASONS[what], 0) + outage.lost

@@ -49,7 +49,7 @@ def test_row_38_a_clock_that_jumps_back_overwrites_nothing(folder: Path) -> None
     assert len(names(folder)) == 6
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mp4.part", ".mp4.broken", ".jsonl", ".jpg"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mp4.part", ".mp4.broken", ".jsonl", ".jpg"])
 def test_whatever_bears_a_name_keeps_it(folder: Path, suffix: str) -> None:
     there = earlier(folder, "gate", 0, suffix, size=7)
     with archive(folder) as box:

@@ -27,7 +27,7 @@ def test_names_are_in_utc_whatever_the_zone() -> None:
     st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True),
     st.datetimes(timezones=st.just(UTC)),
     st.integers(1, 999_999),
-    st.sampled_from([".mp4", ".mp4.part", ".mkv.broken", ".jsonl"]),
+    st.sampled_from([".mp4", ".mp4.part", ".mov.broken", ".jsonl"]),
 )
 def test_names_are_read_back(source_id: str, at: datetime, number: int, suffix: str) -> None:
     key = recording_key(at, number)

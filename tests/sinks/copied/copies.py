@@ -143,7 +143,7 @@ def moved(items: Iterable[Media], by: Callable[[MediaPacket], int]) -> list[Medi
 
 def videos(folder: Path, source_id: str = "cam") -> list[Path]:
     """The files of a source in an archive, oldest first."""
-    return sorted((folder / source_id).glob("*.mp4"), key=lambda path: _order(path.stem))
+    return sorted((folder / source_id).glob("*.m[op][v4]"), key=lambda path: _order(path.stem))
 
 
 def _order(stem: str) -> tuple[str, int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +16,7 @@ from pipeline.clock import SystemClock
 from pipeline.events import Event, LineEvent, Moment, ObjectEvent, ZoneEvent
 from pipeline.packets import Media, MediaPacket, SourceEnded
 from pipeline.recording_config import ClipsConfig
+from pipeline.snapshot import Snapshot
 from pipeline.types import Frame, Result
 from sinks.copied.clips import Clips
 from sinks.copied.ring import MAX_LATE_S, SLACK_S, Ring
@@ -234,6 +237,53 @@ def test_a_detector_that_says_nothing_more_ends_no_clip_too_late(
     (path,) = record(folder, silent)
     first, last = span(path, items)
     assert (first, last) == (25, 75 + int(MAX_LATE_S) * FPS)
+
+
+def test_a_clip_tells_what_it_is_about_from_its_beginning(
+    films: dict[int, Path], folder: Path
+) -> None:
+    """As a process that is killed tells nothing more."""
+    items = media(films[1], {100: comes(), 200: goes()})
+    with Clips(ClipsConfig.model_validate({"folder": folder}), SystemClock()) as sink:
+        for item in items:
+            sink.write(item)
+            if isinstance(item, Result) and item.frame.index == 110:
+                break
+        (part,) = folder.rglob("*.part")
+        clip = part.with_suffix("")
+        told = told_of(clip)
+    assert (told["source"], told["files"]) == ("cam", [clip.name])
+    assert [event["event"] for event in told["events"]] == ["object_new"]
+    assert told["begin"].replace(":", "").replace("-", "") in clip.name
+    assert clip.with_suffix(".jpg").exists()
+
+
+def test_a_clip_tells_how_many_events_it_leaves_out(
+    films: dict[int, Path], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sinks.copied.clip.MAX_EVENTS", 3)
+    (path,) = record(folder, media(films[1], dict.fromkeys(range(100, 105), crosses)))
+    assert len(told_of(path)["events"]) == 3
+    assert told_of(path)["events_left_out"] == 2
+
+
+def test_a_clip_holds_on_to_no_picture_but_the_latest(films: dict[int, Path], folder: Path) -> None:
+    """Each event has a picture of its object, which may be as large as the frame."""
+    pictures: list[weakref.ref[Snapshot]] = []
+
+    def seen(frame: Frame) -> Event:
+        snapshot = Snapshot(frame.picture, (0, 0, 50, 50), 0.9, frame.index, frame.wall_time)
+        pictures.append(weakref.ref(snapshot))
+        state = replace(PERSON, object_id=str(frame.index), first_seen=at(frame), snapshot=snapshot)
+        return ObjectEvent("object_new", "cam", at(frame), state)
+
+    with Clips(ClipsConfig.model_validate({"folder": folder}), SystemClock()) as sink:
+        items = media(films[1], dict.fromkeys(range(50, 90), seen))
+        while items:
+            sink.write(items.pop(0))
+        del items
+        gc.collect()
+        assert sum(picture() is not None for picture in pictures) <= 1
 
 
 # The past in memory.

@@ -128,12 +128,82 @@ def test_sound_can_be_left_out(tmp_path: Path, folder: Path) -> None:
 def test_sound_that_mp4_cannot_hold_costs_no_picture(
     tmp_path: Path, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    items = watched(film(tmp_path / "a.mov", sound="pcm_alaw", rate=8000))
+    items = watched(film(tmp_path / "a.mkv", sound="pcm_u8", rate=8000))
     assert packets(items, "audio")
     files = record(folder, items)
     assert [len(contents(path)) for path in files] == [25] * 4
     said = [entry.getMessage() for entry in caplog.records]
-    assert said == ["cam: segments: without sound: mp4 cannot hold pcm_alaw"]
+    assert said == ["cam: segments: without sound: mp4 cannot hold pcm_u8"]
+
+
+@pytest.mark.parametrize("sound", ["pcm_alaw", "pcm_mulaw"])
+@pytest.mark.parametrize(("codec", "b_frames"), [("libx264", 2), ("libx265", 0), ("mjpeg", 0)])
+def test_sound_that_mp4_cannot_hold_is_kept_by_quicktime(
+    tmp_path: Path, folder: Path, codec: str, b_frames: int, sound: str
+) -> None:
+    source = film(tmp_path / "a.mov", codec=codec, b_frames=b_frames, sound=sound, rate=8000)
+    items = watched(source)
+    files = record(folder, items)
+    assert [path.suffix for path in files] == [".mov"] * 4
+    assert [data for path in files for data in contents(path)] == [p.data for p in packets(items)]
+    heard = b"".join(data for path in files for data in contents(path, "audio"))
+    assert heard == b"".join(packet.data for packet in packets(items, "audio"))
+    for path in files:
+        assert times(path) == pytest.approx([n / 25 for n in range(25)], abs=1e-3)
+    silent = record(folder / "2", items, audio=False)
+    assert [path.suffix for path in silent] == [".mp4"] * 4
+
+
+@pytest.mark.parametrize("late_s", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize("b_frames", [0, 2])
+def test_sound_behind_the_video_is_kept_in_the_file_that_it_belongs_to(
+    tmp_path: Path, folder: Path, b_frames: int, late_s: float
+) -> None:
+    sent = [
+        item
+        for item in watched(film(tmp_path / "a.mkv", 200, b_frames=b_frames))
+        if isinstance(item, MediaPacket)
+    ]
+    sent.sort(key=lambda p: p.pts_s + late_s if p.kind == "audio" else float(p.dts * p.time_base))
+    files = record(folder, sent)
+    assert [len(contents(path)) for path in files] == [25] * 8
+    heard = [data for path in files for data in contents(path, "audio")]
+    assert heard == [p.data for p in packets(sent, "audio") if p.pts_s >= packets(sent)[0].pts_s]
+    for path in files:
+        with av.open(str(path)) as container:
+            begins = [float(p.pts * p.time_base) for p in container.demux(audio=0) if p.size]
+        assert begins[0] >= -1e-3 and begins[-1] < 1.0, "and where it was"
+
+
+def test_pictures_that_need_others_from_before_a_file_are_left_out_and_counted(
+    tmp_path: Path, folder: Path
+) -> None:
+    def leading(packet: MediaPacket) -> bool:
+        return packet.kind == "video" and packet.number in (51, 52)
+
+    items = [
+        replace(item, pts=item.pts - 3 * round(0.04 / item.time_base))
+        if isinstance(item, MediaPacket) and leading(item)
+        else item
+        for item in watched(film(tmp_path / "a.mkv", sound=None))
+    ]
+    config = SegmentsConfig.model_validate({"folder": folder, "segment_s": 1})
+    with Segments(config, SystemClock()) as sink:
+        for item in items:
+            sink.write(item)
+    assert [len(contents(path)) for path in videos(folder)] == [25, 25, 23, 25]
+    assert sink.lost == {"leading": 2}
+
+
+def test_video_without_a_keyframe_is_told_of_once(
+    tmp_path: Path, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent = watched(film(tmp_path / "a.mkv", 300, gop=300, sound=None))
+    items = [replace(item, is_keyframe=False) for item in packets(sent)]
+    assert record(folder, items) == []
+    assert [entry.getMessage() for entry in caplog.records] == [
+        "cam: segments: no keyframe for 10 s; nothing is recorded before one"
+    ]
 
 
 def test_video_that_mp4_cannot_hold_is_said_once(

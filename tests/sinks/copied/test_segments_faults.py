@@ -182,6 +182,19 @@ def test_a_folder_that_leads_out_later_costs_no_other_camera(
     assert len(contents(path)) == 300
 
 
+def test_a_file_that_cannot_get_its_name_is_told_of_and_counted(
+    tmp_path: Path, items: list[Media], caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, folder = FakeClock(), tmp_path / "segments"
+    sink = Segments(SegmentsConfig.model_validate({"folder": folder, "segment_s": 4}), clock)
+    with pytest.raises(SinkError, match="No such file or directory; 100 pictures were lost"), sink:
+        write(sink, packets(items)[:50], clock)  # type: ignore[arg-type]
+        shutil.rmtree(folder / "cam")
+        write(sink, packets(items)[50:], clock)  # type: ignore[arg-type]
+    assert [len(contents(path)) for path in videos(folder)] == [100, 100]
+    assert len(messages(caplog)) == 2, "once, and that it goes on"
+
+
 def test_a_line_that_cannot_be_written_is_counted_and_ends_no_recording(
     tmp_path: Path, items: list[Media], monkeypatch: pytest.MonkeyPatch
 ) -> None:
