@@ -141,6 +141,24 @@ def moved(items: Iterable[Media], by: Callable[[MediaPacket], int]) -> list[Medi
     ]
 
 
+def later(item: Media, rounds: int, frames: int = 300) -> Media:
+    """The same of a film of so many frames that is shown again and again."""
+    number = frames * rounds
+    if isinstance(item, MediaPacket):
+        ticks = round(Fraction(number, FPS) / item.time_base)
+        time_s = item.time_s + number / FPS
+        return replace(
+            item,
+            number=item.number + number,
+            pts=item.pts + ticks,
+            dts=item.dts + ticks,
+            time_s=time_s,
+        )
+    assert isinstance(item, Result) and item.frame.packet is not None
+    frame = replace(item.frame, packet=item.frame.packet + number, index=item.frame.index + number)
+    return replace(item, frame=frame)
+
+
 def videos(folder: Path, source_id: str = "cam") -> list[Path]:
     """The files of a source in an archive, oldest first."""
     return sorted((folder / source_id).glob("*.m[op][v4]"), key=lambda path: _order(path.stem))

@@ -22,7 +22,7 @@ from sinks.copied.segments import Segments
 from sinks.lines import LineFile
 from tests.clock import FakeClock
 from tests.disk import fill, small_disk
-from tests.sinks.copied.copies import contents, film, lines, packets, times, videos, watched
+from tests.sinks.copied.copies import contents, film, later, lines, packets, times, videos, watched
 
 MB = 10**6
 
@@ -120,7 +120,7 @@ def test_row_27_a_disk_full_of_recordings_is_pruned(disk: Path, items: list[Medi
     # Whatever is pruned in time, the fragment at which the disk was full is lost, and counted.
     with pytest.raises(SinkError, match="pictures were lost"), Segments(config, clock) as sink:
         for number in range(rounds):
-            write(sink, [_later(item, number) for item in items], clock)
+            write(sink, [later(item, number) for item in items], clock)
     files = videos(folder)
     kept = [data for path in files for data in contents(path)]
     sent = [packet.data for packet in packets(items)]
@@ -128,16 +128,6 @@ def test_row_27_a_disk_full_of_recordings_is_pruned(disk: Path, items: list[Medi
     assert len(kept) < rounds * len(sent), "the oldest went"
     assert sum(path.stat().st_size for path in files) > 4 * MB
     assert not list(folder.rglob("*.part"))
-
-
-def _later(item: Media, rounds: int) -> Media:
-    """The same after so many rounds of twelve seconds."""
-    if isinstance(item, MediaPacket):
-        ticks = round(12 * rounds / item.time_base)
-        number = item.number + 300 * rounds
-        return replace(item, number=number, pts=item.pts + ticks, dts=item.dts + ticks)
-    assert isinstance(item, Result) and item.frame.packet is not None
-    return replace(item, frame=replace(item.frame, packet=item.frame.packet + 300 * rounds))
 
 
 @pytest.mark.parametrize("leave", [0, 20_000, 60_000, 100_000])
