@@ -73,8 +73,9 @@ class Archive:
         self._lock = FolderLock(folder)
         self._shelves = Shelves()
         self._writing: set[tuple[str, RecordingKey]] = set()
+        self._undeleted: list[tuple[str, RecordingKey]] = []
         self._changing = threading.Lock()
-        """Held around every use of the two above."""
+        """Held around every use of the three above."""
         self._freeing = threading.Lock()
         """Held while room is made: who waits for it may find enough."""
         self._scanned, self._wake, self._stop = (threading.Event() for _ in range(3))
@@ -154,10 +155,9 @@ class Archive:
         """
         path, source_id, key = part.with_suffix(""), part.parent.name, _key(part)
         os.rename(part, path)
-        recording = Recording(key, size_of(part.parent, key))
+        self._shelve(part.parent, key)
         with self._changing:
             self._writing.discard((source_id, key))
-            self._shelves.put(source_id, recording)
         self._wake.set()
         return path
 
@@ -195,8 +195,12 @@ class Archive:
         return freed > 0
 
     def tidy(self) -> None:
-        """Apply the retention now."""
+        """Apply the retention now; what could not be deleted is tried again."""
         retention, oldest_ms = self._retention, None
+        with self._changing:
+            again, self._undeleted = self._undeleted, []
+        for source_id, key in again:
+            self._shelve(self.folder / source_id, key)
         if retention.max_age is not None:
             oldest = self._clock.now() - timedelta(seconds=retention.max_age)
             oldest_ms = recording_key(oldest).begun_ms
@@ -222,6 +226,11 @@ class Archive:
         if not folder.resolve().is_relative_to(self.folder.resolve()):
             raise ConfigError(f"{folder}: leads out of {self.folder}; replace the link by a folder")
 
+    def _shelve(self, folder: Path, key: RecordingKey) -> None:
+        recording = Recording(key, size_of(folder, key))
+        with self._changing:
+            self._shelves.put(folder.name, recording)
+
     def _free(self, needed_bytes: float) -> int | None:
         """Delete the oldest until so much is free; how much was, None where there was no need."""
         with self._freeing:
@@ -232,9 +241,14 @@ class Archive:
                 return 0
             if missing <= 0:
                 return None
-            with self._changing:
-                oldest = list(self._shelves.take_oldest(missing))
-            return self._delete(oldest)
+            freed = 0
+            while freed < missing:  # some cannot be deleted
+                with self._changing:
+                    oldest = list(self._shelves.take_oldest(missing - freed))
+                if not oldest:
+                    break
+                freed += self._delete(oldest)
+            return freed
 
     def _delete(self, recordings: Sequence[tuple[str, Recording]]) -> int:
         """Delete recordings; how many bytes they had."""
@@ -247,6 +261,8 @@ class Archive:
                 freed += recording.size
             except OSError as error:
                 self._say_once(f"a recording that is due cannot be deleted: {error.strerror}")
+                with self._changing:
+                    self._undeleted.append((source_id, recording.key))
         return freed
 
     def _say_once(self, words: str) -> None:
@@ -304,9 +320,7 @@ class Archive:
             except OSError as error:
                 self._say_once(f"{part.name}: cannot be mended: {error.strerror}")
                 continue
-            recording = Recording(_key(part), size_of(part.parent, _key(part)))
-            with self._changing:
-                self._shelves.put(part.parent.name, recording)
+            self._shelve(part.parent, _key(part))
 
 
 def _key(part: Path) -> RecordingKey:

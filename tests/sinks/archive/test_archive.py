@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +19,8 @@ from hypothesis import strategies as st
 
 import sinks.archive.archive
 from pipeline.errors import ConfigError
+from sinks.archive.recording_files import delete_recording
+from sinks.archive.recording_names import RecordingKey, recording_key
 from tests.clock import NOON, FakeClock
 from tests.paths import ROOT
 from tests.sinks.archive.archives import HOUR_S, MB, archive, earlier, names, record, until
@@ -354,6 +359,47 @@ def test_a_recording_that_cannot_be_deleted_is_told_of_once(
         record(box, hour=4)
     told = [message for message in caplog.messages if "cannot be deleted" in message]
     assert told == [f"{folder}: a recording that is due cannot be deleted: Is a directory"]
+
+
+@pytest.fixture
+def stuck(monkeypatch: pytest.MonkeyPatch) -> set[RecordingKey]:
+    """Recordings that cannot be deleted."""
+    keys: set[RecordingKey] = set()
+
+    def delete(folder: Path, key: RecordingKey) -> None:
+        if key in keys:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        delete_recording(folder, key)
+
+    monkeypatch.setattr("sinks.archive.archive.delete_recording", delete)
+    return keys
+
+
+def test_what_cannot_be_deleted_is_tried_again(folder: Path, stuck: set[RecordingKey]) -> None:
+    stuck.add(recording_key(NOON))
+    with archive(folder, max_size=MB) as box:
+        first, second = record(box, hour=0), record(box, hour=1)
+        box.tidy()
+        assert first.exists()
+        stuck.clear()
+
+        def is_gone() -> bool:  # its thread may be at it, too
+            box.tidy()
+            return not first.exists()
+
+        until(is_gone)
+        assert second.exists()
+
+
+def test_room_is_made_of_what_can_be_deleted(
+    folder: Path, stuck: set[RecordingKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck.add(recording_key(NOON))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=0))
+    with archive(folder) as box:
+        paths = [record(box, hour=hour) for hour in range(3)]
+        assert box.make_room(MB // 2)
+        assert [path.exists() for path in paths] == [True, False, True]
 
 
 # Room.
