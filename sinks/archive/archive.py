@@ -19,7 +19,6 @@ from types import TracebackType
 from typing import Self
 
 from pipeline.clock import Clock
-from pipeline.errors import ConfigError
 from pipeline.retention_config import Retention
 from sinks.archive.folder_lock import FolderLock
 from sinks.archive.mend import mend
@@ -28,6 +27,8 @@ from sinks.archive.recording_files import (
     delete_recording,
     find_recordings,
     is_taken,
+    make_camera_folder,
+    refuse_way_out,
     size_of,
 )
 from sinks.archive.recording_names import (
@@ -93,7 +94,7 @@ class Archive:
         """
         prepare_folder(self.folder)
         for source_id in source_ids:
-            self._refuse_way_out(self.folder / source_id)
+            refuse_way_out(self.folder, source_id)
         self._lock.acquire()
         self._lock.release()
 
@@ -133,7 +134,7 @@ class Archive:
             OSError: the file cannot be made, for instance because the disk is full.
         """
         assert suffix in VIDEO_SUFFIXES, suffix
-        folder = self._camera_folder(source_id)
+        folder = make_camera_folder(self.folder, source_id)
         with self._changing:
             for number in count(1):
                 key = recording_key(at, number)
@@ -209,22 +210,6 @@ class Archive:
         self._delete(surplus)
         if retention.min_free is not None and self._free(retention.min_free) == 0:
             self._say_once("less than min_free is free, and there are no recordings to delete")
-
-    def _camera_folder(self, source_id: str) -> Path:
-        """The folder of a camera, which is there then."""
-        folder = self.folder / source_id
-        named = parse_name(
-            f"{stem(source_id, recording_key(self._clock.now()))}{VIDEO_SUFFIXES[0]}"
-        )
-        if named is None or named[0] != source_id:
-            raise ConfigError(f"{source_id!r}: cannot be the name of a folder of recordings")
-        folder.mkdir(exist_ok=True)
-        self._refuse_way_out(folder)
-        return folder
-
-    def _refuse_way_out(self, folder: Path) -> None:
-        if not folder.resolve().is_relative_to(self.folder.resolve()):
-            raise ConfigError(f"{folder}: leads out of {self.folder}; replace the link by a folder")
 
     def _shelve(self, folder: Path, key: RecordingKey) -> None:
         recording = Recording(key, size_of(folder, key))

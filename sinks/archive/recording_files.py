@@ -1,4 +1,4 @@
-"""The files of recordings on disk: found, measured, deleted. All others are left alone."""
+"""The files and folders of recordings on disk: found, measured, deleted; others are left alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.errors import ConfigError
 from sinks.archive.recording_names import (
     PART,
     SUFFIXES,
@@ -40,6 +41,33 @@ def camera_folders(folder: Path) -> Iterator[Path]:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 yield Path(entry)
+
+
+def make_camera_folder(folder: Path, source_id: str) -> Path:
+    """Make the folder of a camera, unless it is there.
+
+    Raises:
+        ConfigError: the id is not a name, or its folder leads elsewhere.
+        OSError: it cannot be made.
+    """
+    named = parse_name(f"{stem(source_id, RecordingKey(0, 1))}{VIDEO_SUFFIXES[0]}")
+    if named is None or named[0] != source_id:
+        raise ConfigError(f"{source_id!r}: cannot be the name of a folder of recordings")
+    path = folder / source_id
+    path.mkdir(exist_ok=True)
+    refuse_way_out(folder, source_id)
+    return path
+
+
+def refuse_way_out(folder: Path, source_id: str) -> None:
+    """Make sure that the folder of a camera, if there is one, is where it seems to be.
+
+    Raises:
+        ConfigError: it leads elsewhere.
+    """
+    path = folder / source_id
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ConfigError(f"{path}: leads out of {folder}; replace the link by a folder")
 
 
 def find_recordings(folder: Path) -> dict[RecordingKey, Found]:
