@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from pipeline.tracking.association import Floats, iou
 from pipeline.tracking.byte_track import ByteTracker
 from pipeline.tracking.settings import TrackerSettings
+from pipeline.types import Lapse
 from tests.tracking.scenes import SIZE, Scene, SceneFrame
 
 SETTINGS = TrackerSettings()
@@ -44,12 +45,12 @@ Found = tuple[np.ndarray[Any, np.dtype[np.int64]], Floats]
 """Ids, (T,), and boxes, (T, 4), of one frame."""
 
 
-def ours(_scene: Scene, frames: Sequence[SceneFrame]) -> list[Found]:
+def ours(scene: Scene, frames: Sequence[SceneFrame]) -> list[Found]:
     """Follow a scene as `watch` does; what was seen in each frame."""
     tracker = ByteTracker(SETTINGS)
     found = []
     for frame in frames:
-        _, tracks = tracker.update(frame.detections, SIZE, frame.time_s)
+        _, tracks = tracker.update(frame.detections, SIZE, Lapse(1 / scene.fps))
         shown = tracks.seen & (tracks.ids > 0)
         found.append((tracks.ids[shown], tracks.boxes[shown].astype(np.float64)))
     return found

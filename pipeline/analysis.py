@@ -14,12 +14,10 @@ from pipeline.rules.rule import SourceRules
 from pipeline.rules.trails import Trails
 from pipeline.rules.zones import ZoneWatch
 from pipeline.scene import LineView, Scene, ZoneView
+from pipeline.stream_time import keep_time
 from pipeline.track import track
 from pipeline.tracking.settings import TrackerSettings
 from pipeline.types import Result
-
-LONGEST_GAP_S = 30.0
-"""Between two frames; a longer one is an outage, of whose time nobody knows anything."""
 
 
 class Analysis:
@@ -57,7 +55,7 @@ class Analysis:
             The same results, in order, each with its tracks, the events that became known at it and
             what is to be drawn besides the objects.
         """
-        results = ignore(results, lambda source_id: self._rules(source_id).ignore)
+        results = ignore(keep_time(results), lambda source_id: self._rules(source_id).ignore)
         if self._tracking is None:
             yield from results
             return
@@ -92,17 +90,16 @@ class SourceAnalysis:
         self._lines = [LineWatch(line) for line in rules.lines]
         self._trails = Trails(trail_s) if trail_s else None
         self._now: Now | None = None
-        self._seen_s: float | None = None
-        """Stream time of the latest frame."""
         self._clock_s = 0.0
+        """Stream time watched up to the latest frame that was inferred."""
 
     def follow(self, result: Result) -> Result:
         """Take the next result into account."""
         tracks, events = result.tracks, list[Event]()
         if tracks is None:
             return result
-        self._advance(result.frame.time_s)
         if result.inferred:
+            self._clock_s += result.lapse.watched_s
             self._now = now = Now.of(result.frame, self._clock_s)
             ended = self._objects.forget(tracks.ended)
             lives = self._objects.look(tracks, result.frame.picture, now)
@@ -122,12 +119,6 @@ class SourceAnalysis:
         ended = self._objects.forget(self._objects.all())
         events = self._events([], ended, self._now, "source_ended")
         return events + [event for zone in self._zones for event in zone.end(self._now)]
-
-    def _advance(self, time_s: float) -> None:
-        """Let the clock go with the stream, but neither back nor through an outage."""
-        gap_s = 0.0 if self._seen_s is None else time_s - self._seen_s
-        self._seen_s = time_s
-        self._clock_s += gap_s if 0 < gap_s <= LONGEST_GAP_S else 0.0
 
     def _events(
         self, lives: list[Life], ended: list[Life], now: Now, reason: EndReason

@@ -17,7 +17,7 @@ from pipeline.annotate import annotate
 from pipeline.config_parts import MAX_ID_LENGTH, SLUG
 from pipeline.errors import SourceError
 from pipeline.picture import Picture
-from pipeline.types import Detections, Frame, Result
+from pipeline.types import Detections, Frame, Lapse, Result
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ LONGEST_LINE = 1 << 24
 _Side = Annotated[int, Field(ge=1, le=65_535)]
 _Pixels = Annotated[float, Field(ge=-1e6, le=1e6)]
 StreamTime = Annotated[float, Field(ge=-1e9, le=1e9)]
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
 _FIRST, _LAST = datetime(1971, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 WallTime = Annotated[AwareDatetime, Field(ge=_FIRST, le=_LAST)]
 SourceId = Annotated[str, Field(pattern=f"^{SLUG.pattern}$", max_length=MAX_ID_LENGTH)]
@@ -53,6 +54,8 @@ class _Line(Stored):
     height: _Side
     objects: list[_Object]
     unsure: list[_Object] = Field(default_factory=list)
+    watched_s: Seconds = 0.0
+    still_s: Seconds = 0.0
 
 
 def read_detections(path: Path, progress: Callable[[int], object]) -> Iterator[Result]:
@@ -121,7 +124,7 @@ def _result(line: _Line, labels: dict[str, int]) -> Result:
         picture=_black(line.height, line.width),
         sender_time=line.sender_time,
     )
-    return Result(frame, detections, annotate)
+    return Result(frame, detections, annotate, lapse=Lapse(line.watched_s, line.still_s))
 
 
 @lru_cache(maxsize=64)

@@ -14,7 +14,7 @@ def track(results: Iterable[Result], settings: TrackerSettings) -> Iterator[Resu
     """Follow the objects of every source.
 
     Args:
-        results: of any number of sources, each in order.
+        results: of any number of sources, each in order, with their `lapse`.
         settings: for all of them.
     Yields:
         The same results, in order. Their detections are the sure ones, with track ids, and
@@ -30,11 +30,10 @@ def track(results: Iterable[Result], settings: TrackerSettings) -> Iterator[Resu
 
 
 def _followed(tracker: ByteTracker, result: Result) -> Result:
-    frame, detections = result.frame, result.detections
+    size, detections, lapse = result.frame.size, result.detections, result.lapse
     if result.passed is None:
         unsure = detections.below(tracker.settings.sure_score)
-        detections, tracks = tracker.update(detections, frame.size, frame.time_s)
+        detections, tracks = tracker.update(detections, size, lapse)
         return replace(result, detections=detections, tracks=tracks, unsure=unsure)
-    where = tracker.hold if result.passed == "still" else tracker.coast
-    tracks = where(frame.size, frame.time_s)
+    tracks = tracker.hold(size, lapse) if result.passed == "still" else tracker.coast(size, lapse)
     return replace(result, detections=detections.above(tracker.settings.sure_score), tracks=tracks)

@@ -190,6 +190,25 @@ class Tracks:
         return [self.class_names[label] for label in self.labels]
 
 
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """What has passed at a source since the last frame before this one that was inferred."""
+
+    watched_s: float = 0.0
+    """Time of its stream, seconds, without outages."""
+    still_s: float = 0.0
+    """How much of that had passed when a frame last showed the same as the inferred one."""
+    outage: bool = False
+    """Whether there was one in between."""
+    evident: bool = True
+    """Whether the times of the two frames alone tell what was watched."""
+
+    @property
+    def unseen_s(self) -> float:
+        """For how long nobody knows what has happened, seconds."""
+        return self.watched_s - self.still_s
+
+
 Draw = Callable[[Frame, Detections | Tracks, Scene | None], Picture]
 """Makes the annotated picture of a frame."""
 
@@ -207,6 +226,9 @@ class Result:
     """Monotonic clock when the detector was given the frame; None when nobody looked."""
     passed: PassReason | None = None
     """Why the frame was not inferred; its detections are then the last ones of its source."""
+    lapse: Lapse = Lapse()
+    """What has passed since the detector last looked; of a result that was stored and that nobody
+    has timed yet, only what the times of frames do not tell."""
     tracks: Tracks | None = None
     """Where the objects are in this very frame; None where nothing tracks."""
     unsure: Detections | None = None

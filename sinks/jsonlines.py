@@ -47,11 +47,12 @@ def detection_records(result: Result) -> Sequence[Record]:
     """The frame with all its objects; boxes in pixels, xyxy. Nothing if it was not inferred.
 
     Detections that only the tracker used stand by themselves under "unsure", so that `replay` can
-    follow the objects as `watch` did.
+    follow the objects as `watch` did; so do "watched_s" and "still_s", of the frames between this
+    line and the last that were not inferred.
     """
     if not result.inferred:
         return []
-    frame, unsure = result.frame, result.unsure
+    frame, unsure, lapse = result.frame, result.unsure, result.lapse
     height, width = frame.size
     sender_time = {} if frame.sender_time is None else {"sender_time": utc(frame.sender_time)}
     record = {
@@ -65,6 +66,8 @@ def detection_records(result: Result) -> Sequence[Record]:
         "objects": _objects(result.detections, np.round),
         # Rounded down, or one that just failed to be sure would be that for who reads it.
         **({"unsure": _objects(unsure, np.floor)} if unsure is not None and len(unsure) else {}),
+        **({} if lapse.evident else {"watched_s": _seconds(lapse.watched_s)}),
+        **({"still_s": _seconds(lapse.still_s)} if lapse.still_s else {}),
     }
     return [record]
 

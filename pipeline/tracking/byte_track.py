@@ -18,12 +18,12 @@ from pipeline.tracking.kalman import Motion
 from pipeline.tracking.settings import TrackerSettings
 from pipeline.tracking.smoothing import Smoothing
 from pipeline.tracking.table import Table
-from pipeline.types import Detections, Tracks
+from pipeline.types import Detections, Lapse, Tracks
 
 STEPS_A_SECOND = 30
 """What the paper's noise is meant for."""
-LONGEST_GAP_S = 1.0
-"""A longer gap between frames counts as one so long: nothing can be foretold over more."""
+FORETOLD_S = 2.0
+"""Objects are expected to move on for so long at most: nothing can be foretold over more."""
 
 # Least likenesses of the paper's three matches, and of two tracks that are one.
 _SURE, _UNSURE, _TENTATIVE, _SAME = 0.15, 0.5, 0.1, 0.85
@@ -39,48 +39,43 @@ class ByteTracker:
         self._table = Table(settings.confirm_frames)
         self._class_names: tuple[str, ...] = ()
         self._size: tuple[int, int] | None = None
-        self._time_s: float | None = None
-        self._now_s = 0.0
-        """A clock that stands still while nothing happens."""
-        self._looked_s = 0.0
-        """Its time at the last frame with detections."""
         self._ended: list[int] = []
         """Ids that were given up and not told of yet."""
 
     def update(
-        self, detections: Detections, size: tuple[int, int], time_s: float
+        self, detections: Detections, size: tuple[int, int], lapse: Lapse
     ) -> tuple[Detections, Tracks]:
         """Take the next frame into account.
 
         Args:
             detections: of the frame, those of low score too.
             size: (height, width) of the frame; where it changes all tracks end.
-            time_s: when it was taken; a step back counts as no time at all.
+            lapse: what has passed since the last frame; after an outage too all tracks end.
         Returns:
             Those detections that are sure, with their track ids (0 for an object without one yet),
             and the tracks.
         """
-        if size != self._size:
+        if size != self._size or lapse.outage:
             self._size = size
             self._keep(np.zeros(len(self._table.ids), bool))
         self._class_names = detections.class_names
         if not len(self._table.ids) and not (detections.scores >= self.settings.sure_score).any():
-            self._now_s += self._pass(time_s)  # most frames of most cameras
-            self._looked_s = self._now_s
-            nothing = detections.only(slice(0))
-            return replace(nothing, track_ids=np.empty(0, np.int64)), self._tracks(size)
-        expected = self._predict(time_s)
+            self._table.age(lapse)
+            nothing = detections.only(slice(0))  # most frames of most cameras
+            return replace(nothing, track_ids=np.empty(0, np.int64)), self._tracks(size, Lapse())
+        expected = self._predict(lapse)
         boxes = detections.boxes.astype(np.float64)
         sure = detections.scores >= self.settings.sure_score
-        track_of = self._match(expected, boxes, detections, sure)
-        elapsed_s, self._looked_s = self._now_s - self._looked_s, self._now_s
+        track_of = self._match(expected, boxes, detections, sure, lapse)
+        self._table.age(lapse)
         matched = np.flatnonzero(track_of >= 0)
         self._motion.update(track_of[matched], boxes[matched])
-        self._table.hit(track_of[matched], detections.scores[matched], sure[matched], self._now_s)
+        self._table.hit(track_of[matched], detections.scores[matched], sure[matched])
+        self._motion.velocity[self._table.lost, 3] = 0  # what is out of sight grows no larger
         # What is shown follows what was seen: the filter is slow to believe in another shape.
         where = self._motion.boxes()
         where[track_of[matched]] = boxes[matched]
-        self._smoothing.follow(where, max(elapsed_s, 1 / STEPS_A_SECOND))
+        self._smoothing.follow(where, max(lapse.unseen_s, 1 / STEPS_A_SECOND))
         born = np.flatnonzero((track_of < 0) & sure)
         track_of[born] = len(self._table.ids) + np.arange(len(born))
         self._begin(boxes[born], detections, born)
@@ -88,39 +83,32 @@ class ByteTracker:
         ids = self._table.ids[track_of[sure]]
         self._drop_ended()
         reported = replace(detections.above(self.settings.sure_score), track_ids=ids)
-        return reported, self._tracks(size)
+        return reported, self._tracks(size, Lapse())
 
-    def coast(self, size: tuple[int, int], time_s: float) -> Tracks:
+    def coast(self, size: tuple[int, int], lapse: Lapse) -> Tracks:
         """Say where the objects should be in a frame that nobody looked at."""
-        self._predict(time_s)
-        return self._tracks(size)
+        ahead = self._motion.boxes(_steps(lapse)) - self._motion.boxes()
+        return self._tracks(size, lapse, ahead)
 
-    def hold(self, size: tuple[int, int], time_s: float) -> Tracks:
+    def hold(self, size: tuple[int, int], lapse: Lapse) -> Tracks:
         """Say where the objects are in a frame that shows nothing new."""
-        self._pass(time_s)
-        return self._tracks(size)
+        return self._tracks(size, lapse)
 
-    def _pass(self, time_s: float) -> float:
-        """Note the time; the gap since the last frame, in seconds."""
-        gap_s = 0.0 if self._time_s is None else max(time_s - self._time_s, 0.0)
-        self._time_s = time_s
-        self._table.age(gap_s)
-        return min(gap_s, LONGEST_GAP_S)
-
-    def _predict(self, time_s: float) -> Floats:
+    def _predict(self, lapse: Lapse) -> Floats:
         """Move the tracks to where they should be by now: (T, 4) xyxy, as the filter has them."""
-        gap_s = self._pass(time_s)
-        self._now_s += gap_s
-        lost = self._table.seen_s < self._looked_s
-        self._motion.velocity[lost, 3] = 0  # what is out of sight grows no larger
         before = self._motion.boxes()
-        self._motion.predict(gap_s * STEPS_A_SECOND)
+        self._motion.predict(_steps(lapse))
         expected = self._motion.boxes()
         self._smoothing.move(expected - before)
         return expected
 
     def _match(
-        self, expected: Floats, boxes: Floats, detections: Detections, sure: npt.NDArray[np.bool_]
+        self,
+        expected: Floats,
+        boxes: Floats,
+        detections: Detections,
+        sure: npt.NDArray[np.bool_],
+        lapse: Lapse,
     ) -> Indices:
         """Find each detection's track: (N,), -1 for none."""
         table = self._table
@@ -130,7 +118,7 @@ class ByteTracker:
         track_of = np.full(len(boxes), -1, np.int64)
         free = np.ones(len(table.ids), bool)
         confirmed = table.ids > 0
-        just_seen = self._looked_s - table.seen_s <= self.settings.coast_s
+        just_seen = self._unseen_s(lapse.still_s) <= self.settings.coast_s
         for alike, least, tracks, candidates in (
             (fused, _SURE, confirmed, sure),
             (likeness, _UNSURE, confirmed & just_seen, ~sure),
@@ -146,18 +134,13 @@ class ByteTracker:
     def _begin(self, boxes: Floats, detections: Detections, born: Indices) -> None:
         self._motion = self._motion.join(Motion.begin(boxes))
         self._smoothing.begin(boxes)
-        self._table.begin(
-            detections.labels[born],
-            detections.scores[born],
-            self._now_s,
-        )
+        self._table.begin(detections.labels[born], detections.scores[born])
 
     def _drop_ended(self) -> None:
         """Forget what was an error, what is gone, and the younger of two that are one."""
         table = self._table
-        unseen_s = self._looked_s - table.seen_s
-        ended = (unseen_s > self.settings.patience_s) | ((table.ids == 0) & (unseen_s > 0))
-        ended |= self._twins(unseen_s > 0)
+        ended = (table.unseen_s > self.settings.patience_s) | ((table.ids == 0) & table.lost)
+        ended |= self._twins(table.lost)
         if ended.any():
             self._keep(~ended)
 
@@ -183,21 +166,40 @@ class ByteTracker:
             twins[one if self._table.ids[one] > self._table.ids[other] else other] = True
         return twins
 
-    def _tracks(self, size: tuple[int, int]) -> Tracks:
+    def _unseen_s(self, since_s: float) -> Floats:
+        """For how long each has been out of sight so long after the detector last looked: (T,).
+
+        What it found then is taken to be there until it looks again.
+        """
+        return np.where(self._table.lost, self._table.unseen_s + since_s, 0.0)
+
+    def _tracks(self, size: tuple[int, int], since: Lapse, ahead: Floats | float = 0.0) -> Tracks:
+        """What is to be said of a frame.
+
+        Args:
+            size: of the frame.
+            since: what has passed since the detector last looked.
+            ahead: how far the boxes, (T, 4), should have moved since.
+        """
         table = self._table
-        shown = self._looked_s - table.seen_s <= self.settings.coast_s
-        if size != self._size:
+        shown = self._unseen_s(since.watched_s) <= self.settings.coast_s
+        if size != self._size or since.outage:
             shown[:] = False
         ended, self._ended = self._ended, []
         height, width = size
-        boxes = self._smoothing.boxes[shown].clip(0, [width, height, width, height])
+        boxes = (self._smoothing.boxes + ahead)[shown].clip(0, [width, height, width, height])
         return Tracks(
             ids=table.ids[shown],
             boxes=boxes.astype(np.float32),
             scores=table.scores[shown],
             labels=table.labels[shown],
-            seen=table.seen_s[shown] >= self._looked_s,
-            stationary=table.still_s[shown] >= self.settings.stationary_s,
+            seen=~table.lost[shown],
+            stationary=table.still_s[shown] + since.watched_s >= self.settings.stationary_s,
             class_names=self._class_names,
             ended=ended,
         )
+
+
+def _steps(lapse: Lapse) -> float:
+    """How many steps of the filter objects may have moved on, unseen."""
+    return min(lapse.unseen_s, FORETOLD_S) * STEPS_A_SECOND

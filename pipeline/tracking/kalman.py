@@ -78,10 +78,11 @@ class Motion:
         self.covariance[rows] = (1 - gain) * covariance
         self.position_variance[rows] = (1 - gain) * variance
 
-    def boxes(self) -> Floats:
-        """(T, 4) xyxy."""
-        centre, height = self.position[:, :2], np.maximum(self.position[:, 3:], 1e-3)
-        half = np.concatenate([self.position[:, 2:3] * height, height], axis=1) / 2
+    def boxes(self, steps: float = 0.0) -> Floats:
+        """Where they are, or should be so many steps later: (T, 4) xyxy."""
+        position = self.position + steps * self.velocity
+        centre, height = position[:, :2], np.maximum(position[:, 3:], 1e-3)
+        half = np.concatenate([position[:, 2:3] * height, height], axis=1) / 2
         return np.concatenate([centre - half, centre + half], axis=1)
 
     def keep(self, rows: npt.NDArray[np.bool_]) -> Self:

@@ -6,11 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.tracking.association import Floats, Indices, area
+from pipeline.types import Lapse
 
 Scores = npt.NDArray[np.float32]
 
 _MOVED = 0.7
 """An object whose box overlaps the one where it stood by less has moved."""
+
+_LEAST_S = 1 / 30
+"""What a frame counts where the stream's time stands still: patience must have an end."""
 
 
 class Table:
@@ -27,8 +31,10 @@ class Table:
         self.labels: Indices = np.empty(0, np.int64)
         self.scores: Scores = np.empty(0, np.float32)
         """Of the latest sure detection."""
+        self.now_s = 0.0
+        """When the detector last looked, by a clock that moves whenever it does."""
         self.seen_s: Floats = np.empty(0)
-        """When a detection last matched, by the tracker's clock."""
+        """Until when it was in sight, by that clock."""
         self.still_s: Floats = np.empty(0)
         """For how long it has not moved."""
         self._hits: Indices = np.empty(0, np.int64)
@@ -36,28 +42,40 @@ class Table:
         """(T, 4) xyxy: where it was when it last moved."""
         self._last_id = 0
 
-    def begin(self, labels: Indices, scores: Scores, now_s: float) -> None:
+    def begin(self, labels: Indices, scores: Scores) -> None:
         """Add tracks."""
         count = len(labels)
         self.ids = np.concatenate([self.ids, np.zeros(count, np.int64)])
         self.labels = np.concatenate([self.labels, labels])
         self.scores = np.concatenate([self.scores, scores])
-        self.seen_s = np.concatenate([self.seen_s, np.full(count, now_s)])
+        self.seen_s = np.concatenate([self.seen_s, np.full(count, self.now_s)])
         self.still_s = np.concatenate([self.still_s, np.zeros(count)])
         self._hits = np.concatenate([self._hits, np.ones(count, np.int64)])
         self._places = np.concatenate([self._places, np.zeros((count, 4))])
         self._confirm()
 
-    def hit(self, rows: Indices, scores: Scores, sure: npt.NDArray[np.bool_], now_s: float) -> None:
+    def hit(self, rows: Indices, scores: Scores, sure: npt.NDArray[np.bool_]) -> None:
         """Note that tracks were detected, surely or not."""
         self.scores[rows[sure]] = scores[sure]
-        self.seen_s[rows] = now_s
+        self.seen_s[rows] = self.now_s
         self._hits[rows] += 1
         self._confirm()
 
-    def age(self, gap_s: float) -> None:
-        """Let time pass."""
-        self.still_s += gap_s
+    @property
+    def lost(self) -> npt.NDArray[np.bool_]:
+        """Which of them were not detected when the detector last looked."""
+        return self.seen_s < self.now_s
+
+    @property
+    def unseen_s(self) -> Floats:
+        """For how long they had been out of sight by then."""
+        return self.now_s - self.seen_s
+
+    def age(self, lapse: Lapse) -> None:
+        """Let time pass up to a frame in which nothing has been found yet."""
+        self.seen_s[~self.lost] += lapse.still_s  # what was there stays while nothing changes
+        self.now_s += lapse.watched_s if lapse.unseen_s > 0 else lapse.still_s + _LEAST_S
+        self.still_s += lapse.watched_s
 
     def note_places(self, boxes: Floats) -> None:
         """Look where the tracks are, (T, 4) xyxy, and which of them have moved."""

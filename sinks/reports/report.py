@@ -25,8 +25,6 @@ from sinks.reports.time_unit import time_unit
 
 REPORT_SUFFIXES = ("-heat.png", "-heat.csv", "-counts.png", "-counts.csv")
 """Ends of the names of its files, which begin with the id of a source."""
-LONGEST_STEP_S = 1.0
-"""A longer time between two frames is a gap, and only this much of it was watched."""
 BACKDROP_EVERY_S = 5.0
 """The picture under the heat is replaced so often, so that the last one is about the last frame."""
 
@@ -138,18 +136,16 @@ class _Source:
         self._previous_s = 0.0
         self._now_s = 0.0
         self._watched_s = 0.0
-        self._looked_s = 0.0
-        """How long had been watched at the last frame that was inferred."""
 
     def add(self, result: Result) -> None:
         """Take one result into account."""
-        frame = result.frame
+        frame, seconds = result.frame, result.lapse.watched_s
         self._pass(frame.time_s)
         if not result.inferred:
             return
+        self._watched_s += seconds
         if self._heat is None:
             self._heat = Heat(frame.size)
-        seconds, self._looked_s = self._watched_s - self._looked_s, self._watched_s
         objects = _objects(result)
         self._heat.add(objects.boxes, frame.size, seconds)
         self._counts.add(self._now_s, seconds, frame.wall_time, objects.names, objects.ids)
@@ -162,7 +158,6 @@ class _Source:
             self._origin_s = self._previous_s = time_s
         step_s, self._previous_s = time_s - self._previous_s, time_s
         self._origin_s += min(step_s, 0.0)
-        self._watched_s += min(max(step_s, 0.0), LONGEST_STEP_S)
         self._now_s = max(self._now_s, time_s - self._origin_s)
 
     def _keep_picture(self, frame: Frame) -> None:

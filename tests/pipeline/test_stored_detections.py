@@ -105,6 +105,7 @@ def test_row_37_a_last_line_that_a_crash_tore_is_left_out_and_told_of(
             "objects.0.box",
         ),
         (LINE | {"width": 0}, "width"),
+        (LINE | {"watched_s": -1}, "watched_s"),
         (LINE | {"width": "640"}, "width"),
         (LINE | {"index": -1}, "index"),
         (LINE | {"wall_time": "noon"}, "wall_time"),

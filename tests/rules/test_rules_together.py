@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Generator, Sequence
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -15,12 +18,14 @@ from hypothesis import strategies as st
 from pipeline.analysis import Analysis
 from pipeline.annotate import annotate
 from pipeline.clock import SystemClock
-from pipeline.events import Event, LineEvent, ObjectEvent, ZoneEvent
+from pipeline.events import CameraEvent, Event, LineEvent, ObjectEvent, ZoneEvent
 from pipeline.graph import Pipeline
 from pipeline.rules.objects import ObjectSettings
 from pipeline.rules.rule import SourceRules
+from pipeline.stored_detections import read_detections
 from pipeline.tracking.settings import TrackerSettings
 from pipeline.types import Detections, Frame, Result
+from sinks.jsonlines import detection_records
 from tests.clock import NOON
 from tests.pipeline.doubles import PATIENCE_S, Collector
 from tests.rules.walks import Walk, black, line, square
@@ -28,7 +33,11 @@ from tests.tracking.scenes import SIZE, Scene
 
 FEET = st.tuples(st.integers(0, 200), st.integers(0, 100))
 STEPS = st.lists(
-    st.tuples(st.dictionaries(st.integers(1, 4), FEET), st.sets(st.integers(1, 4))),
+    st.tuples(
+        st.dictionaries(st.integers(1, 4), FEET),
+        st.sets(st.integers(1, 4)),
+        st.sampled_from([None, None, "still", "rate"]),
+    ),
     max_size=40,
 )
 
@@ -37,7 +46,12 @@ def play(walk: Walk, steps) -> None:
     """Move objects; an id that has ended never comes again."""
     ids = {number: number for number in range(1, 5)}
     known: set[int] = set()
-    for feet, ended in steps:
+    for feet, ended, passed in steps:
+        if passed is not None:
+            assert (
+                walk.step({ids[number]: foot for number, foot in feet.items()}, passed=passed) == []
+            )
+            continue
         gone = [ids[number] for number in ended if ids[number] in known and number not in feet]
         walk.step({ids[number]: foot for number, foot in feet.items()}, ended=gone)
         known |= {ids[number] for number in feet}
@@ -122,6 +136,45 @@ def test_how_frames_of_cameras_are_interleaved_changes_nothing(random) -> None:
     feeds = {source_id: iter(film) for source_id, film in films.items()}
     mixed = told(analysis(), [next(feeds[source_id]) for source_id in order])
     assert mixed == alone
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.sampled_from([None, None, "rate", "still", "busy"]), min_size=40, max_size=40),
+    st.sampled_from([1.0, 100.0, 500.0]),
+)
+def test_a_replay_of_what_was_inferred_makes_the_same_events(passed, slower) -> None:
+    film = []
+    for index, result in enumerate(results("a", 3)[:120]):
+        time_s = result.frame.time_s * (slower if 40 < index < 60 else 1)  # and back, at last
+        found = result.detections
+        rounded = replace(  # as they are stored
+            found,
+            boxes=found.boxes.astype(np.float64).round(2).astype(np.float32),
+            scores=(found.scores.astype(np.float64).round(4)).astype(np.float32),
+        )
+        frame = replace(result.frame, pts_s=time_s)
+        film.append(replace(result, frame=frame, detections=rounded, passed=passed[index % 40]))
+    live = list(analysis().follow(film))
+    records = [record for result in live for record in detection_records(result)]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "detections.jsonl"
+        path.write_text("".join(json.dumps(record) + "\n" for record in records))
+        stored = list(read_detections(path, lambda _: None))
+    assert len(stored) == len(records)
+    assert _in_short(analysis(), stored) == _in_short(analysis(), film)
+
+
+def _in_short(analysed: Analysis, film: Sequence[Result]) -> list[tuple[object, ...]]:
+    """What happened when, and for how long objects had been there."""
+    return [
+        (
+            *(event.kind, event.at.index, getattr(event, "reason", None)),
+            *(event.object.track_id, event.object.duration_s, event.object.dwell_s),
+        )
+        for event in told(analysed, film)["a"]
+        if not isinstance(event, CameraEvent) and event.object is not None
+    ]
 
 
 def test_a_source_that_ends_is_forgotten_and_may_come_again() -> None:

@@ -13,6 +13,7 @@ from pipeline.events import Event, LineEvent, ObjectEvent, ZoneEvent
 from pipeline.picture import Picture
 from pipeline.rules.objects import ObjectSettings, ObjectWatch
 from pipeline.rules.rule import Line, SourceRules, Zone
+from pipeline.stream_time import StreamClock
 from pipeline.types import Detections, Frame, Result, Tracks
 from tests.clock import NOON
 
@@ -52,6 +53,7 @@ class Walk:
         lines = tuple(rule for rule in rules if isinstance(rule, Line))
         watch = ObjectWatch(settings or ObjectSettings(appear_frames=1), confirm_frames=1)
         self._analysis = SourceAnalysis(SourceRules(zones, lines), watch, 0.0)
+        self._clock = StreamClock()
         self._index = 0
         self.events: list[Event] = []
         self.scene = None
@@ -78,7 +80,7 @@ class Walk:
         )
         frame = Frame("cam", self._index, self.time_s, 0.0, self.wall_time, black())
         result = Result(frame, Detections.none(), annotate, tracks=tracks, passed=passed)
-        result = self._analysis.follow(result)
+        result = self._analysis.follow(self._clock.follow(result))
         self.scene = result.scene
         self._index += 1
         self.time_s += self.step_s

@@ -19,7 +19,7 @@ from pipeline.clock import utc
 from pipeline.config import Dialect
 from pipeline.errors import ConfigError, SinkError
 from pipeline.events import CameraEvent
-from pipeline.types import Detections, Frame, Result
+from pipeline.types import Detections, Frame, Lapse, Result
 from sinks import lines
 from sinks.dialects import DIALECTS
 from sinks.jsonlines import JsonLines, Record, detection_records
@@ -71,6 +71,21 @@ def test_there_is_no_line_for_a_frame_that_was_not_inferred(
     passed = replace(passed, passed="still")
     (line,) = written(tmp_path / "a.jsonl", detection_records, passed, seen, passed)
     assert json.loads(line)["index"] == 1
+
+
+def test_a_line_tells_of_frames_between_what_times_do_not(
+    tmp_path: Path, make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    seen = result(make_frame(), make_detections())
+    lines = written(
+        tmp_path / "a.jsonl",
+        detection_records,
+        replace(seen, lapse=Lapse(watched_s=0.2)),
+        replace(seen, lapse=Lapse(watched_s=60.0, still_s=59.96, evident=False)),
+    )
+    one, other = map(json.loads, lines)
+    assert not {"watched_s", "still_s"} & one.keys()
+    assert (other["watched_s"], other["still_s"]) == (60.0, 59.96)
 
 
 def test_what_only_the_tracker_used_stands_by_itself(

@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from pipeline.tracking.association import iou, match
 from pipeline.tracking.byte_track import ByteTracker
 from pipeline.tracking.settings import TrackerSettings
-from pipeline.types import Detections, Tracks
+from pipeline.types import Detections, Lapse, Tracks
 from tests.tracking.scenes import SIZE, Scene
 
 NAMES = ("person", "car")
@@ -33,19 +33,35 @@ def found(*objects: Object) -> Detections:
 
 
 class Follower:
-    """A tracker and its clock."""
+    """A tracker and what has passed since it last looked."""
 
     def __init__(self, **settings: float) -> None:
         self.tracker = ByteTracker(TrackerSettings(**settings))  # type: ignore[arg-type]
-        self.time_s = 100.0
+        self.since = Lapse()
         self.tracks: Tracks | None = None
 
     def see(self, *objects: Object, after_s: float = STEP_S) -> list[int]:
         """Take a frame; ids of its sure detections, best first."""
-        self.time_s += after_s
-        detections, self.tracks = self.tracker.update(found(*objects), SIZE, self.time_s)
+        self.pass_by(after_s)
+        detections, self.tracks = self.tracker.update(found(*objects), SIZE, self.since)
+        self.since = Lapse()
         assert detections.track_ids is not None
         return detections.track_ids.tolist()
+
+    def pass_by(self, after_s: float) -> None:
+        """Let time pass up to a frame."""
+        self.since = replace(self.since, watched_s=self.since.watched_s + after_s)
+
+    def coast(self, after_s: float = STEP_S) -> Tracks:
+        """Take a frame that nobody looks at."""
+        self.pass_by(after_s)
+        return self.tracker.coast(SIZE, self.since)
+
+    def hold(self, after_s: float = STEP_S) -> Tracks:
+        """Take a frame that shows nothing new."""
+        self.pass_by(after_s)
+        self.since = replace(self.since, still_s=self.since.watched_s)
+        return self.tracker.hold(SIZE, self.since)
 
     def shown(self) -> list[int]:
         """Ids of the tracks."""
@@ -147,10 +163,7 @@ def test_frames_that_nobody_looked_at_show_where_objects_should_be() -> None:
     follower = Follower()
     for step in range(25):
         follower.see(person(100 + 5 * step))
-    left = []
-    for _ in range(4):
-        follower.time_s += STEP_S
-        left.append(float(follower.tracker.coast(SIZE, follower.time_s).boxes[0, 0]))
+    left = [float(follower.coast().boxes[0, 0]) for _ in range(4)]
     assert left == pytest.approx([225, 230, 235, 240], abs=3)
     assert follower.see(person(245)) == [1]
 
@@ -162,8 +175,7 @@ def test_a_still_scene_ends_nothing_and_moves_nothing() -> None:
     assert follower.tracks is not None
     before = follower.tracks.boxes
     for _ in range(100):
-        follower.time_s += 0.1
-        tracks = follower.tracker.hold(SIZE, follower.time_s)
+        tracks = follower.hold(0.1)
     np.testing.assert_array_equal(tracks.boxes, before)
     assert tracks.ids.tolist() == [1]
     assert tracks.stationary.tolist() == [True]
@@ -216,19 +228,70 @@ def test_another_picture_size_begins_anew_but_repeats_no_id() -> None:
     follower.see(person(100))
     assert follower.see(person(100)) == [1]
     for _ in range(2):
-        follower.time_s += STEP_S
-        _, tracks = follower.tracker.update(found(person(50)), (360, 640), follower.time_s)
+        _, tracks = follower.tracker.update(found(person(50)), (360, 640), Lapse(STEP_S))
     assert tracks.ids.tolist() == [2]
-    assert follower.tracker.coast((720, 1280), follower.time_s + 1).ids.tolist() == []
+    assert follower.tracker.coast((720, 1280), Lapse(1)).ids.tolist() == []
 
 
-@pytest.mark.parametrize("jump_s", [-50.0, 0.0, 3600.0])
-def test_time_that_jumps_breaks_nothing(jump_s: float) -> None:
+def test_who_leaves_a_scene_that_is_still_afterwards_is_gone_when_it_is_looked_at_again() -> None:
+    follower = Follower(patience_s=2, coast_s=0.1)
+    for step in range(25):
+        follower.see(person(100 + 5 * step), person(900, 0.8))
+    follower.see(person(900, 0.8))
+    held = [follower.hold().ids.tolist() for _ in range(100)]
+    assert (held[0], held[-1]) == ([1, 2], [2]), "it is not drawn for so long"
+    assert follower.see(person(900, 0.8)) == [2]
+    assert follower.tracks is not None
+    assert list(follower.tracks.ended) == [1]
+
+
+def test_who_was_there_while_the_scene_was_still_is_out_of_sight_from_then_on() -> None:
+    follower = Follower(patience_s=2)
+    follower.see(person(100))
+    follower.see(person(100))
+    for _ in range(100):
+        follower.hold()
+    follower.see()
+    assert follower.tracks is not None
+    assert list(follower.tracks.ended) == []
+    assert follower.see(person(100)) == [1]
+
+
+def test_patience_runs_out_in_frames_that_nobody_looks_at_too() -> None:
+    follower = Follower(patience_s=2)
+    follower.see(person(100))
+    follower.see(person(100))
+    follower.see()
+    for _ in range(60):
+        follower.coast()
+    follower.see()
+    assert follower.tracks is not None
+    assert list(follower.tracks.ended) == [1]
+
+
+def test_patience_has_an_end_where_time_stands_still() -> None:
+    follower = Follower(patience_s=1)
+    follower.see(person(100))
+    follower.see(person(100), after_s=0)
+    ended = []
+    for _ in range(40):
+        follower.see(after_s=0)
+        assert follower.tracks is not None
+        assert not follower.tracks.seen.any()
+        ended += follower.tracks.ended
+    assert ended == [1]
+
+
+def test_after_an_outage_nobody_is_the_same() -> None:
     follower = Follower()
-    for step in range(20):
-        follower.see(person(100 + step))
-    assert follower.see(person(120), after_s=jump_s) == [1]
-    assert follower.see(person(121)) == [1]
+    follower.see(person(100))
+    follower.see(person(100))
+    follower.since = Lapse(outage=True)
+    assert follower.coast().ids.tolist() == []
+    assert follower.see(person(100)) == [0]
+    assert follower.tracks is not None
+    assert list(follower.tracks.ended) == [1]
+    assert follower.see(person(100)) == [2]
 
 
 def test_no_objects_at_all() -> None:
@@ -243,7 +306,7 @@ def test_promises_hold_in_a_scene(objects: int) -> None:
     tracker = ByteTracker(TrackerSettings())
     highest = 0
     for frame in Scene(objects=objects, seconds=6, inventions=1).frames():
-        sure, tracks = tracker.update(frame.detections, SIZE, frame.time_s)
+        sure, tracks = tracker.update(frame.detections, SIZE, Lapse(STEP_S))
         assert sure.track_ids is not None
         assert (sure.scores >= 0.5).all()
         assert len(sure) == np.count_nonzero(frame.detections.scores >= 0.5)
@@ -282,7 +345,7 @@ def identity_f1(scene: Scene) -> float:
     together: Counter[tuple[int, int]] = Counter()
     true = followed = 0
     for frame in frames:
-        _, tracks = tracker.update(frame.detections, SIZE, frame.time_s)
+        _, tracks = tracker.update(frame.detections, SIZE, Lapse(STEP_S))
         shown = tracks.seen & (tracks.ids > 0)
         boxes, ids = tracks.boxes[shown].astype(np.float64), tracks.ids[shown]
         true, followed = true + len(frame.ids), followed + len(ids)
@@ -299,8 +362,7 @@ def test_what_was_foretold_over_several_frames_is_put_right_at_once() -> None:
     for step in range(25):
         follower.see(person(100 + 5 * step))
     for _ in range(10):  # it stops unseen
-        follower.time_s += STEP_S
-        follower.tracker.coast(SIZE, follower.time_s)
+        follower.coast()
     follower.see(person(220))
     assert follower.tracks is not None
     off = abs(float(follower.tracks.boxes[0, 0]) - 220)

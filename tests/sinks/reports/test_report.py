@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ConfigError, SinkError
+from pipeline.stream_time import keep_time
 from pipeline.types import Detections, Frame, Result, Tracks
 from sinks.reports.report import Report
 from tests.disk import largest_file
@@ -46,7 +47,7 @@ def tracked(
 def write(folder: Path, results: Iterable[Result], *, pictures: bool = True) -> Report:
     report = Report(folder, pictures=pictures)
     with report:
-        for one in results:
+        for one in keep_time(results):
             report.write(one)
     return report
 
@@ -132,10 +133,10 @@ def test_objects_of_frames_that_were_not_inferred_do_not_count_but_their_time_do
     assert list(heat(tmp_path).values()) == [3.0]
 
 
-def test_a_gap_counts_as_a_second(tmp_path: Path, at: Callable[..., Result]) -> None:
-    write(tmp_path, [at(0.0), at(100.0, STANDING), at(100.5, STANDING)])
-    assert list(heat(tmp_path).values()) == [1.5]
-    assert [row["start_s"] for row in rows(tmp_path / "cam-counts.csv")] == ["0", "100"]
+def test_an_outage_was_not_watched(tmp_path: Path, at: Callable[..., Result]) -> None:
+    write(tmp_path, [at(0.0), at(100.0, STANDING), at(100.5, STANDING), at(110.5, STANDING)])
+    assert list(heat(tmp_path).values()) == [10.5]
+    assert [row["start_s"] for row in rows(tmp_path / "cam-counts.csv")] == ["0", "100", "110"]
 
 
 def test_time_that_goes_back_goes_on_from_where_it_was(
