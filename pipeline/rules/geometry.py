@@ -14,6 +14,8 @@ Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 Anchor = Literal["bottom", "center", "top", "left", "right"]
 
+_RASTER = 1000
+"""Points along the larger side of a polygon among which the deepest is looked for."""
 _NEAR = 1.5
 """Pixels; the last of 1920 is 1919."""
 
@@ -37,6 +39,19 @@ def anchor_point(box: Box, anchor: Anchor) -> Point:
 def depth(polygon: Points, point: Point) -> float:
     """How far inside a polygon, (P, 2), a point is; negative outside, 0 on an edge."""
     return float(cv2.pointPolygonTest(polygon, point, measureDist=True))
+
+
+def deepest(polygon: Points) -> float:
+    """How far inside a polygon, (P, 2), a point can be: to a thousandth of its larger side."""
+    low = polygon.min(axis=0)
+    scale = _RASTER / max(float((polygon.max(axis=0) - low).max()), 1e-9)
+    corners = np.rint((polygon - low) * scale).astype(np.int32) + 1  # a border all around
+    filled = np.zeros(corners.max(axis=0)[::-1] + 2, np.uint8)
+    cv2.fillPoly(filled, [corners], 1)
+    depths = cv2.distanceTransform(filled, cv2.DIST_L2, 5)
+    row, column = divmod(int(depths.argmax()), filled.shape[1])
+    x, y = (np.array([column, row]) - 1) / scale + low
+    return max(depth(polygon, (float(x), float(y))), 0.0)
 
 
 def place(points: Points, size: tuple[int, int], margin: float) -> Points:

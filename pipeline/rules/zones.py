@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import cv2
-
 from pipeline.events import ZoneEvent, ZoneEventKind
 from pipeline.rules.cooldown import Cooldown
-from pipeline.rules.geometry import anchor_point, depth, place
+from pipeline.rules.geometry import anchor_point, deepest, depth, place
 from pipeline.rules.life import Life, Now
 from pipeline.rules.rule import Zone
 
-_THIN = 4
-"""A zone is so many times as wide as what is clearly inside is away from its border."""
+_CLEARLY = 0.5
+"""Share of a zone's greatest depth that is clearly inside in any case: a narrow zone has such a
+place too, however it bends."""
 
 
 @dataclass(slots=True)
@@ -80,8 +79,7 @@ class ZoneWatch:
         """Find the corners, and how far past the border is clearly inside or outside."""
         margin = self.zone.hysteresis * size[0]
         self._size, self._polygon = size, place(self.zone.polygon, size, margin + 1)
-        _, sides, _ = cv2.minAreaRect(self._polygon)
-        self._margin = min(margin, min(sides) / _THIN)  # also of a narrow zone
+        self._margin = min(margin, _CLEARLY * deepest(self._polygon))
 
     def _look_at(self, life: Life, now: Now) -> list[ZoneEvent]:
         visit = self._visits.get(life.track_id)

@@ -10,6 +10,7 @@ from pipeline.rules.geometry import (
     area,
     crosses,
     crosses_itself,
+    deepest,
     depth,
     place,
     side,
@@ -24,6 +25,19 @@ SQUARE = np.array([[10, 10], [30, 10], [30, 30], [10, 30]], np.float32)
 )
 def test_depth_is_the_distance_to_the_border_and_negative_outside(point, expected: float) -> None:
     assert depth(SQUARE, point) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("corners", "expected"),
+    [
+        ([[10, 10], [30, 10], [30, 30], [10, 30]], 10),
+        ([[0, 0], [30, 0], [0, 40]], 10),
+        ([[0, 0], [4, 0], [4, 96], [100, 96], [100, 100], [0, 100]], 2.34),
+        ([[5, 5], [5, 5], [5, 5]], 0),
+    ],
+)
+def test_the_deepest_place_is_the_middle_of_the_largest_circle(corners, expected) -> None:
+    assert deepest(np.array(corners, np.float32)) == pytest.approx(expected, abs=0.15)
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,15 @@ def test_a_narrow_zone_can_be_entered() -> None:
     assert Walk(strip).walk((50, 40), (50, 50.9), (50, 60)) == ["entered 1", "left 1"]
 
 
+@pytest.mark.parametrize("hysteresis", [0.05, 0.25])
+def test_a_bent_narrow_zone_can_be_entered(hysteresis: float) -> None:
+    pavement = zone(
+        *((20, 10), (28, 10), (28, 80), (180, 80), (180, 88), (20, 88)), hysteresis=hysteresis
+    )
+    way = (10, 50), (24, 50), (24, 60), (24, 84), (100, 84), (170, 84), (190, 84)
+    assert Walk(pavement).walk(*way) == ["entered 1", "left 1"]
+
+
 def test_a_crowd_is_over_when_its_source_ends() -> None:
     walk = Walk(square(crowd=1, crowd_s=1))
     assert walk.walk((100, 60), (100, 60)) == ["entered 1", "crowded"]
