@@ -12,7 +12,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.errors import SourceError
-from pipeline.stored_detections import LONGEST_LINE, SourceId, Stored, StreamTime, WallTime
+from pipeline.stored_detections import (
+    LONGEST_LINE,
+    SourceId,
+    Stored,
+    StreamTime,
+    WallTime,
+    is_torn,
+)
 
 Record = Mapping[str, Any]
 COMPARED = (
@@ -104,6 +111,8 @@ def read_events(path: Path) -> list[Record]:
 
 
 def _read(line: bytes, where: str) -> Record | None:
+    if is_torn(line, b'{"event": ', where):
+        return None
     try:
         if _Any.model_validate_json(line).event in COMPARED:
             return _Compared.model_validate_json(line).model_dump(mode="json")

@@ -76,22 +76,29 @@ def read_detections(path: Path, progress: Callable[[int], object]) -> Iterator[R
                 progress(len(line))
                 if not line.isspace():
                     where = f"{path}: line {number}"
-                    if _is_torn(line):
-                        log.warning("%s: is cut short, as a crash leaves it; left out", where)
+                    if is_torn(line, b'{"source": ', where):
                         return
                     yield _result(_parse(line, where), labels)
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _is_torn(line: bytes) -> bool:
-    """Whether a line is the begin of one of ours, as the last one may be."""
-    if line.endswith(b"\n") or not line.startswith(b'{"source": '):
+def is_torn(line: bytes, begin: bytes, where: str) -> bool:
+    """Whether a line is but the begin of one of ours, as a crash leaves the last; it is told of.
+
+    Args:
+        line: with the end of line, if it has one.
+        begin: of all lines of the file.
+        where: names the line.
+    """
+    if line.endswith(b"\n") or not line.startswith(begin):
         return False
     try:
         from_json(line)
     except ValueError as error:
-        return "EOF" in str(error)
+        if "EOF" in str(error):
+            log.warning("%s: is cut short, as a crash leaves it; left out", where)
+            return True
     return False
 
 

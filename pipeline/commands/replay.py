@@ -53,6 +53,8 @@ class Replayed:
     frames: int = 0
     sources: dict[str, tuple[float, float]] = field(default_factory=dict)
     """First and last time of each, by its stream."""
+    classes: set[str] = field(default_factory=set)
+    """Names of all that was detected, surely or not."""
     events: Counter[str] = field(default_factory=Counter)
     """By kind, and rule if there is one."""
     records: list[Record] = field(default_factory=list)
@@ -114,6 +116,10 @@ def replay_command(make_tools: Callable[[], ReplayTools]) -> Callable[..., None]
                 if source_id not in replayed.sources:
                     where = f"{place}.sources.{number}"
                     console.print(f"{where}: {source_id} is not in {detections}", soft_wrap=True)
+            for number, name in enumerate(getattr(item, "classes", None) or ()):
+                if name not in replayed.classes:
+                    where = f"{place}.classes.{number}"
+                    console.print(f"{where}: {name} is not in {detections}", soft_wrap=True)
         changes = None if old is None else diff_events(old, replayed.records, tolerance)
         if as_json:
             typer.echo(json.dumps(_summary(replayed, changes)))
@@ -149,12 +155,17 @@ def _replay(
             for sink in event_sinks:
                 sink.write(numbered)
 
+    def read() -> Iterator[Result]:
+        for result in read_detections(path, progress):
+            replayed.classes.update(result.detections.class_names)
+            yield result
+
     with ExitStack() as entered:
         for results in result_sinks:
             entered.enter_context(results)
         for events in event_sinks:
             entered.enter_context(events)
-        for result in analysis.follow(read_detections(path, progress)):
+        for result in analysis.follow(read()):
             replayed.frames += 1
             frame = result.frame
             first_s, _ = replayed.sources.get(frame.source_id, (frame.time_s, 0))
@@ -203,11 +214,14 @@ def _print(replayed: Replayed, changes: EventDiff | None) -> None:
     for name, count in sorted(replayed.events.items()):
         table.add_row(name, str(count))
     console.print(table)
-    speed = replayed.stream_s / max(replayed.seconds, 1e-6)
-    console.print(
-        f"{replayed.frames} frames, {replayed.stream_s:.1f} s of video"
-        f" in {replayed.seconds:.1f} s ({speed:.0f} times as fast)"
-    )
+    if replayed.frames:
+        speed = replayed.stream_s / max(replayed.seconds, 1e-6)
+        console.print(
+            f"{replayed.frames} frames, {replayed.stream_s:.1f} s of video"
+            f" in {replayed.seconds:.1f} s ({speed:.0f} times as fast)"
+        )
+    else:
+        console.print("no frames")
     if changes is None:
         return
     marked = [("+", record) for record in changes.added]

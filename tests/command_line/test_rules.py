@@ -126,11 +126,11 @@ def test_what_is_private_is_neither_recorded_nor_seen(
             "zones.0.classes.0: the model has no class 'dog'; it has: person, car",
         ),
         (
-            "lines: [{name: a, sources: [yard], points: [[0, 0], [1, 0]]}]",
+            "lines: [{name: a, sources: [yard], points: [[0, 0], [1, 1]]}]",
             "lines.0.sources.0: there is no source 'yard'; there are: street",
         ),
         (
-            "{tracking: false, lines: [{name: a, points: [[0, 0], [1, 0]]}]}",
+            "{tracking: false, lines: [{name: a, points: [[0, 0], [1, 1]]}]}",
             "lines: need tracked objects; take out 'tracking: false'",
         ),
     ],
@@ -176,6 +176,8 @@ def test_what_cannot_be_replayed_is_named(
 
 def test_an_empty_file_is_replayed_to_nothing(watchline: Watchline, tmp_path: Path) -> None:
     (tmp_path / "d.jsonl").write_text("")
+    outcome = watchline("replay", tmp_path / "d.jsonl")
+    assert "no frames" in outcome.out
     outcome = watchline("replay", tmp_path / "d.jsonl", "--json")
     assert outcome.code == 0
     assert json.loads(outcome.out)["events"] == {}
@@ -189,3 +191,18 @@ def test_a_rule_for_a_source_that_never_came_is_told_of(
     outcome = watchline("replay", tmp_path / "d.jsonl", "--config", tmp_path / "c.yaml")
     assert outcome.code == 0
     assert "lines.0.sources.0: door is not in" in outcome.err
+
+
+def test_a_rule_for_a_class_that_no_line_has_is_told_of(
+    watchline: Watchline, tmp_path: Path
+) -> None:
+    (tmp_path / "d.jsonl").write_text(
+        '{"source": "cam", "index": 1, "pts_s": 1.0, "wall_time": "2026-01-01T10:00:00Z",'
+        ' "width": 64, "height": 48,'
+        ' "objects": [{"label": "car", "score": 0.9, "box": [1, 1, 9, 9]}]}\n'
+    )
+    (tmp_path / "c.yaml").write_text(RULES.replace("name: gate", "classes: [car, dgo], name: gate"))
+    outcome = watchline("replay", tmp_path / "d.jsonl", "--config", tmp_path / "c.yaml")
+    assert outcome.code == 0
+    assert "lines.0.classes.1: dgo is not in" in outcome.err
+    assert "lines.0.classes.0" not in outcome.err

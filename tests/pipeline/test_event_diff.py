@@ -84,6 +84,16 @@ def test_a_line_that_is_no_event_is_named(tmp_path: Path, line: str) -> None:
         read_events(path)
 
 
+@pytest.mark.parametrize("length", [12, 40, -1])
+def test_a_last_line_that_a_crash_tore_is_left_out_and_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, length: int
+) -> None:
+    path, line = tmp_path / "e.jsonl", json.dumps(entered(1))
+    path.write_text(line + "\n" + line[:length])
+    assert len(read_events(path)) == 1
+    assert caplog.messages == [f"{path}: line 2: is cut short, as a crash leaves it; left out"]
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="cannot be read"):
         read_events(tmp_path / "none.jsonl")
