@@ -79,6 +79,8 @@ def explain(error: ValidationError, settings: type[Settings], secret: Collection
         return f"{location}: is missing"
     if first["type"] == "sink":  # found out by itself what is wrong, and where in it
         return redact(f"{location}: {first['msg']}")
+    if first["type"] == "within":  # says itself where in it
+        return redact(f"{location}.{first['msg']}")
     message = _MESSAGES.get(first["type"], first["msg"].removeprefix("Value error, "))
     message = f"{location}: {message[0].lower()}{message[1:]}"
     return message if location in secret else f"{message}, got {_shown(first['input'])}"

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from pipeline.privacy import PrivacyMask, Treatment
 from pipeline.rules.geometry import Anchor, Points, area, crosses_itself
@@ -34,6 +35,8 @@ _LEAST_AREA = 1e-6
 """Of the picture; a smaller polygon is a mistake."""
 _LEAST_LENGTH = 1e-4
 """Of a line, as a share of the picture."""
+_EDGE = 2e-3
+"""So near an edge, as a share of the picture, is at it: the last of 640 pixels is 639."""
 _MOST_CORNERS = 200
 
 _SHARE = between(0, 1)
@@ -50,8 +53,8 @@ def _check_name(value: str) -> str:
     return value
 
 
-def _check_size(value: str) -> str:
-    if not _SIZE.fullmatch(value):
+def _check_size(value: object) -> str:
+    if not isinstance(value, str) or not _SIZE.fullmatch(value):
         raise ValueError("must be a width and a height in pixels such as 1920x1080")
     return value
 
@@ -66,7 +69,7 @@ def _minute_of_day(value: object) -> object:
 
 
 Name = Annotated[str, AfterValidator(_check_name)]
-Size = Annotated[str, AfterValidator(_check_size)]
+Size = Annotated[str, BeforeValidator(_check_size)]
 TimeOfDay = Annotated[int, BeforeValidator(_minute_of_day)]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Coordinates = Annotated[list[float], Field(min_length=2, max_length=2)]
@@ -190,6 +193,8 @@ class LineConfig(_RuleConfig):
         start, end = _relative(value, info.data.get("size"))
         if math.dist(start, end) < _LEAST_LENGTH:
             raise ValueError("a line must have two different points")
+        if any(_at_an_edge(both) for both in zip(start, end, strict=True)):
+            raise ValueError("a line must not lie along an edge: nobody can get past it")
         return value
 
     def line(self, clock: tzinfo | None) -> Line:
@@ -258,6 +263,11 @@ def _relative(points: Sequence[Coordinates], size: str | None) -> list[tuple[flo
     return [(x / width, y / height) for x, y in points]
 
 
+def _at_an_edge(both: tuple[float, float]) -> bool:
+    """Whether two points are at the same edge, by one of their coordinates."""
+    return max(both) <= _EDGE or min(both) >= 1 - _EDGE
+
+
 def _corners(points: Sequence[Coordinates], size: str | None) -> list[tuple[float, float]]:
     """Of a polygon, relative; one that is given twice in a row, as by programs that close it, once.
 
@@ -272,9 +282,10 @@ def check_names(rules: Sequence[ZoneConfig] | Sequence[LineConfig]) -> None:
     """Make sure that no two rules of one kind have the same name at the same source.
 
     Raises:
-        ValueError: they have; says which.
+        PydanticCustomError: they have; says which.
     """
     for (first, one), (second, other) in combinations(enumerate(rules), 2):
         apart = one.sources and other.sources and not set(one.sources) & set(other.sources)
         if one.name == other.name and not apart:
-            raise ValueError(f"numbers {first} and {second} are both called {one.name!r}")
+            message = f"{second}.name: number {first} has the name {one.name!r} too"
+            raise PydanticCustomError("within", "{message}", {"message": message})

@@ -129,12 +129,21 @@ def test_a_wrong_polygon_is_refused_with_its_path(load: Load, polygon, complaint
     [
         (
             f"zones: [{{name: a, {TRIANGLE}}}, {{name: a, {TRIANGLE}}}]",
-            "zones: numbers 0 and 1 are both called 'a'",
+            "zones.1.name: number 0 has the name 'a' too",
         ),
         (
             f"zones: [{{name: a, {TRIANGLE}}}, {{name: a, sources: [x], {TRIANGLE}}}]",
-            "zones: numbers 0 and 1 are both called 'a'",
+            "zones.1.name: number 0 has the name 'a' too",
         ),
+        *(
+            (f"lines: [{{name: a, {points}}}]", "lines.0.points: a line must not lie along an edge")
+            for points in (
+                "points: [[0, 1], [1, 1]]",
+                "points: [[0, 0.2], [0, 0.8]]",
+                "size: 640x480, points: [[639, 0], [639, 480]]",
+            )
+        ),
+        (f"zones: [{{name: a, size: 640, {TRIANGLE}}}]", "zones.0.size: must be a width and a"),
         (f"zones: [{{{TRIANGLE}}}]", "zones.0.name: is missing"),
         (f"zones: [{{name: a/b, {TRIANGLE}}}]", "zones.0.name: must be 1 to 64 letters"),
         (f"zones: [{{name: a, colour: red, {TRIANGLE}}}]", "unknown key 'zones.0.colour'"),
@@ -183,6 +192,11 @@ def test_what_is_wrong_is_named(load: Load, text: str, complaint: str) -> None:
         load(text)
     assert complaint in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_of_a_name_given_twice_its_place_is_told_and_not_all_rules(load: Load) -> None:
+    with pytest.raises(ConfigError, match=r"lines\.1\.name: number 0 has the name 'a' too$"):
+        load(f"lines: {[{'name': 'a', 'points': [[0, 0], [1, 1]]}] * 2}")
 
 
 def test_a_source_that_is_not_there_is_named(load: Load) -> None:
