@@ -60,18 +60,17 @@ class LineWatch:
 
     def _look_at(self, life: Life, now: Now) -> list[LineEvent]:
         before, stand = self._stands.get(life.track_id), self._stand(life.box)
-        if stand is None or (before is not None and life.told is None):
-            return []  # who is not told of yet stands where it began, and crosses once it is
+        wanted = self.line.wanted
+        counts = life.told is not None and wanted.fits(life.label, life.best_score)
+        if stand is None or (before is not None and not counts):
+            return []  # who does not count yet stands where it began, and crosses once it does
         self._stands[life.track_id] = stand
         if before is None or before.right == stand.right:
             return []
-        wanted = self.line.wanted
-        counts = (
-            crosses(self._points, (before.point, stand.point))
-            and wanted.fits(life.label, life.best_score)
-            and wanted.is_large_enough(life.box, life.size)
-        )
-        return self._count("in" if stand.right else "out", life, now) if counts else []
+        over = crosses(self._points, (before.point, stand.point))
+        if not (over and wanted.is_large_enough(life.box, life.size)):
+            return []
+        return self._count("in" if stand.right else "out", life, now)
 
     def _stand(self, box: Box) -> _Stand | None:
         """Where a box is; None if that is too near the line to tell the side."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 
@@ -23,16 +24,20 @@ class Trails:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
+        self._now_s = -math.inf
         self._points: dict[int, deque[tuple[float, Point]]] = {}
 
     def follow(self, tracks: Tracks, time_s: float) -> Mapping[int, Sequence[Point]]:
         """Take the next frame into account; the trails of the objects in it, by track id."""
+        if time_s < self._now_s:
+            self._points.clear()  # else who is gone would stay until the stream has caught up
+        self._now_s = time_s
         rows = np.flatnonzero(tracks.ids > 0)
         ids, boxes = tracks.ids[rows].tolist(), tracks.boxes[rows].tolist()
         shown: dict[int, Sequence[Point]] = {}
         for track_id, (x1, _, x2, y2) in zip(ids, boxes, strict=True):
             points = self._points.setdefault(track_id, deque())
-            while points and not time_s - self._seconds <= points[0][0] <= time_s:
+            while points and points[0][0] < time_s - self._seconds:
                 points.popleft()
             here = ((x1 + x2) / 2, y2)
             if not points or time_s - points[-1][0] >= _STEP_S:

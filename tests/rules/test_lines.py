@@ -31,6 +31,14 @@ def test_who_begins_on_the_line_has_not_crossed_it() -> None:
     assert Walk(line(*GATE)).walk((100, 50), (110, 50)) == []
 
 
+def test_who_is_sure_enough_only_later_has_crossed_then() -> None:
+    walk = Walk(line(*GATE, wanted=Wanted(min_score=0.8)))
+    walk.scores[1] = 0.7
+    assert walk.walk((90, 50), (110, 50)) == []
+    walk.scores[1] = 0.95
+    assert walk.walk((120, 50), (130, 50)) == ["out 1"]
+
+
 def test_walking_along_the_line_is_no_crossing() -> None:
     assert Walk(line(*GATE)).walk((100, 25), (100, 50), (100, 75)) == []
 

@@ -51,3 +51,5 @@ def test_who_is_gone_is_forgotten_and_so_is_time_that_steps_back() -> None:
     assert not trails._points
     trails.follow(tracks(10), 8.0)
     assert len(trails.follow(tracks(50), 3.0)[1]) == 2, "only where it is now"
+    trails.follow(tracks(first_id=3), 2.0)
+    assert not trails._points, "nor is who was gone before the step kept until time has caught up"
