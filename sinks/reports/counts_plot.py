@@ -68,7 +68,8 @@ def _held(values: Floats, bin_s: int) -> Floats:
 
 def _label(name: str, counts: Counts) -> str:
     """What the legend says of a class."""
-    short = name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]}..."
+    printable = "".join(letter if letter.isprintable() else "?" for letter in name)
+    short = printable if len(name) <= _MAX_NAME else f"{printable[:_MAX_NAME]}..."
     short = f" {short}"  # matplotlib leaves out what begins with a _
     if not counts.identified:
         return short

@@ -205,7 +205,7 @@ def test_at_most_eight_classes_are_drawn(tmp_path: Path) -> None:
     np.testing.assert_array_equal(after, before)
 
 
-@pytest.mark.parametrize("name", ["_hidden", "$x", "a $\\formula{$ c", "n" * 500])
+@pytest.mark.parametrize("name", ["_hidden", "$x", "a $\\formula{$ c", "n" * 500, "a\x07\x1b\nb"])
 def test_any_class_name_can_be_drawn(tmp_path: Path, name: str) -> None:
     pixels = drawn(tmp_path / "a.png", counted([(0.5 * t, [(name, 1)]) for t in range(9)]))
     assert coloured(pixels[:640], "tab:blue").any(axis=0).sum() > 700
