@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 
 import numpy as np
 
-from pipeline.brush import Brush
+from pipeline.brush import Brush, YuvColour
 from pipeline.picture import Picture
 from pipeline.rules.geometry import Points
 from pipeline.scene import LineView, Scene, ZoneView
@@ -58,6 +58,11 @@ def annotate(
             if len(points) > 1:
                 brush.path(points, brush.colours[track_id % len(brush.colours)])
     _draw_objects(brush, objects)
+    if style.zones:  # labels last, or outlines run through them
+        for zone in scene.zones:
+            _label_zone(brush, zone, picture.size)
+        for line in scene.lines:
+            _label_line(brush, line, picture.size)
     if style.clock:
         time = (frame.sender_time or frame.wall_time).astimezone(style.clock_zone)
         brush.label(_clock_text(time), 0, picture.size[0], brush.colours[_CLOCK])
@@ -84,16 +89,24 @@ def _draw_objects(brush: Brush, objects: Detections | Tracks) -> None:
 
 
 def _draw_zone(brush: Brush, view: ZoneView, size: tuple[int, int]) -> None:
-    """Draw the border of a zone, and its name and occupancy at its highest corner."""
+    """Draw the border of a zone."""
+    brush.path(_in_pixels(view.zone.polygon, size), _zone_colour(brush, view), closed=True)
+
+
+def _label_zone(brush: Brush, view: ZoneView, size: tuple[int, int]) -> None:
+    """Write its name and occupancy at its highest corner."""
     corners = _in_pixels(view.zone.polygon, size)
-    colour = brush.colours[_CROWDED if view.crowded else _ZONE]
-    brush.path(corners, colour, closed=True)
     x, y = min(corners, key=lambda corner: (corner[1], corner[0]))
-    brush.label(f"{view.zone.name}: {view.occupancy}", round(x), round(y), colour)
+    text = f"{view.zone.name}: {view.occupancy}"
+    brush.label(text, round(x), round(y), _zone_colour(brush, view))
+
+
+def _zone_colour(brush: Brush, view: ZoneView) -> YuvColour:
+    return brush.colours[_CROWDED if view.crowded else _ZONE]
 
 
 def _draw_line(brush: Brush, view: LineView, size: tuple[int, int]) -> None:
-    """Draw a line, an arrow that points inwards, and its counts at its beginning."""
+    """Draw a line, and an arrow that points inwards."""
     (x1, y1), (x2, y2) = start, end = _in_pixels(view.line.points, size)
     colour = brush.colours[_LINE]
     brush.path((start, end), colour)
@@ -105,8 +118,13 @@ def _draw_line(brush: Brush, view: LineView, size: tuple[int, int]) -> None:
     brush.path(np.array([middle, tip]), colour)
     barbs = np.array([tip - (inwards - along) / 3, tip, tip - (inwards + along) / 3])
     brush.path(barbs, colour)
+
+
+def _label_line(brush: Brush, view: LineView, size: tuple[int, int]) -> None:
+    """Write its name and counts at its beginning."""
+    ((x, y), _) = _in_pixels(view.line.points, size)
     text = f"{view.line.name}: in {view.count_in}, out {view.count_out}"
-    brush.label(text, round(x1), round(y1), colour)
+    brush.label(text, round(x), round(y), brush.colours[_LINE])
 
 
 def _in_pixels(points: Points, size: tuple[int, int]) -> Sequence[tuple[float, float]]:

@@ -244,6 +244,16 @@ def test_zones_and_lines_are_drawn_where_they_are(make_frame: MakeFrame, make_de
     assert (picture.u != frame.picture.u).any()
 
 
+def test_no_outline_runs_through_the_labels_of_zones_and_lines(
+    make_frame: MakeFrame, make_detections
+) -> None:
+    frame, style = make_frame(size=(240, 320)), Style(trails=False)
+    free = annotate(frame, make_detections(), scene(), style)
+    crossed = annotate(frame, make_detections((50, 30, 90, 200, 0.9)), scene(), style)
+    through = slice(38, 46), slice(48, 54)  # where its left side and the zone's label meet
+    np.testing.assert_array_equal(crossed.y[through], free.y[through])
+
+
 def test_counts_are_part_of_the_picture(make_frame: MakeFrame, make_detections) -> None:
     frame, none = make_frame(size=(240, 320)), make_detections()
     three = annotate(frame, none, scene())
