@@ -14,7 +14,7 @@ from pipeline.config import slug
 from pipeline.errors import SourceError, UsageError
 
 _SEGMENT = re.compile(
-    r"(?P<source>[A-Za-z0-9_-]+)_(?P<begins>\d{8}T\d{6}\.\d{3})Z(?:-(?P<number>\d+))?\.mp4"
+    r"(?P<source>[A-Za-z0-9_-]+)_(?P<begins>\d{8}T\d{6}\.\d{3})Z(?:-(?P<number>\d+))?\.(?:mp4|mov)"
 )
 Moment = float | datetime
 """Seconds since the first frame, or a wall time with its zone."""

@@ -7,6 +7,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,8 +155,8 @@ class FileSource:
         try:
             for packet in container.demux():
                 if packet.size > 0:
-                    packet.opaque = self._copier.copy(
-                        packet, self._clock.monotonic(), self._clock.now()
+                    packet.opaque = _Tag(
+                        self._copier.copy(packet, self._clock.monotonic(), self._clock.now())
                     )
                 if packet.stream_index != stream.index:
                     ends_s[packet.stream_index] = max(ends_s[packet.stream_index], _end_s(packet))
@@ -201,9 +202,18 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         yield container, stream
 
 
+@dataclass(frozen=True, slots=True)
+class _Tag:
+    """Hangs on a packet. PyAV tells what hangs on packets apart by identity, whatever source they
+    are of, so that equal numbers, which are one object, would be lost."""
+
+    number: int | None
+    """Of the packet, if packets are copied."""
+
+
 def _number(frame: av.VideoFrame) -> int | None:
     """Which packet a frame was decoded from, if packets are copied."""
-    return frame.opaque if isinstance(frame.opaque, int) else None
+    return frame.opaque.number if isinstance(frame.opaque, _Tag) else None
 
 
 def _end_s(media: av.VideoFrame | av.Packet[Stream]) -> float:

@@ -11,7 +11,9 @@ import pytest
 from pipeline.errors import SourceError, UsageError
 from pipeline.footage import Footage, find_footage, parse_moment, select
 
-FIRST, SECOND, THIRD = (f"cam-1_20261124T0345{second}.500Z.mp4" for second in ("00", "10", "20"))
+FIRST, SECOND, THIRD = (
+    f"cam-1_20261124T0345{begin}" for begin in ("00.500Z.mp4", "10.500Z.mov", "20.500Z.mp4")
+)
 
 
 def at(minute: int, second: float) -> datetime:

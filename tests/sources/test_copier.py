@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
@@ -136,6 +137,23 @@ def test_what_a_file_must_know_outlives_the_connection(clip: Path, tmp_path: Pat
 
 
 # Frames and the packets that they were decoded from.
+
+
+def test_frames_of_files_that_are_read_side_by_side_each_know_their_packet(
+    bikes_clip: Path,
+) -> None:
+    # Its pictures are not decoded in the order of its packets, so that these wait for one another.
+    sources = [FileSource(bikes_clip, f"film{number}", SystemClock()) for number in range(2)]
+    stop, numbers = threading.Event(), list[set[int | None]]()
+    with ExitStack() as entered:
+        for source in sources:
+            entered.enter_context(source.tap.open(lambda _packet: None))
+        ahead, behind = (source.read(stop) for source in sources)
+        next(ahead)
+        for frames in (behind, ahead):
+            numbers.append({frame.packet for frame in frames if isinstance(frame, Frame)})
+    assert numbers[0] == set(range(250))
+    assert numbers[1] | {0} == set(range(250))
 
 
 @pytest.mark.parametrize("b_frames", [0, 2])
