@@ -108,6 +108,7 @@ class Export:
         """What is amiss, but not in the way."""
         self.exported = Exported()
         self._config, self._tools, self._parts = config, tools, parts
+        self._labels: dict[str, int] = {}
         self._lines = [self._look_over(part.footage, source_id) for part in parts]
         known = [lines.source_id for lines in self._lines if lines is not None]
         if not known:
@@ -163,7 +164,7 @@ class Export:
         for number, part in enumerate(self._parts):
             if number:
                 place = place.after(end_s, self._parts[0].footage, part.footage)
-            previous_s = None
+            previous_s, end_s = None, 0.0
             for told in self._told(number):
                 frame = told.result.frame
                 assert frame.pts_s is not None, "lines and frames without were refused"
@@ -200,7 +201,7 @@ class Export:
         if footage.begins is not None and not footage.detections.exists():
             self.warnings.append(f"{footage.path}: there is no {footage.detections.name} beside it")
             return None
-        lines = look_over(footage.detections, source_id or footage.source_id)
+        lines = look_over(footage.detections, source_id or footage.source_id, self._labels)
         if lines.first is None and footage.begins is None:
             raise SourceError(
                 f"{footage.detections}: holds no line; name a file of `watch --detections`"

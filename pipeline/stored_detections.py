@@ -58,16 +58,20 @@ class _Line(Stored):
     still_s: Seconds = 0.0
 
 
-def read_detections(path: Path, progress: Callable[[int], object]) -> Iterator[Result]:
+def read_detections(
+    path: Path, progress: Callable[[int], object], labels: dict[str, int] | None = None
+) -> Iterator[Result]:
     """Read what `watch --detections` wrote; the pictures are black.
 
     Args:
         path: JSON lines.
         progress: told the bytes of each line.
+        labels: of the classes that are known already, and of those that are met; shared by files
+            that follow each other, as tracks go on from one to the next.
     Raises:
         SourceError: it cannot be read, or a line is not one of ours; names the line.
     """
-    labels: dict[str, int] = {}
+    labels = {} if labels is None else labels
     try:
         with path.open("rb") as file:
             number = 0

@@ -23,24 +23,27 @@ class Lines:
     source_id: str
     first: Result | None
     """None where there is no line of the source."""
+    labels: dict[str, int]
+    """See `read_detections`."""
 
     def read(self) -> Iterator[Result]:
         """Every line of the source, in order."""
-        lines = read_detections(self.path, lambda _bytes: None)
+        lines = read_detections(self.path, lambda _bytes: None, self.labels)
         return (line for line in lines if line.frame.source_id == self.source_id)
 
 
-def look_over(path: Path, source_id: str) -> Lines:
+def look_over(path: Path, source_id: str, labels: dict[str, int]) -> Lines:
     """Read a file of detections once, so that a fault in it is told of before anything is written.
 
     Args:
         path: JSON lines; of one source, or of several.
         source_id: the one of several that is meant.
+        labels: of classes, shared by all files of a stretch; see `read_detections`.
     Raises:
         SourceError: it cannot be read, a line is wrong or has no time, or no line is of the source.
     """
     firsts: dict[str, Result] = {}
-    for line in read_detections(path, lambda _bytes: None):
+    for line in read_detections(path, lambda _bytes: None, labels):
         if line.frame.pts_s is None:
             raise SourceError(
                 f"{path}: has lines without pts_s, which belong to no time of a video"
@@ -53,7 +56,7 @@ def look_over(path: Path, source_id: str) -> Lines:
             f"{path}: is about {', '.join(sorted(firsts))}, and not about {source_id!r}; "
             "say which with --source"
         )
-    return Lines(path, source_id, firsts.get(source_id))
+    return Lines(path, source_id, firsts.get(source_id), labels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,12 +107,12 @@ class FileSource:
                 if decoded is None or picture is None:
                     yield Skipped("corrupt")
                 else:
+                    ends_s[stream.index] = max(ends_s[stream.index], _end_s(decoded))
                     pts_s = None if decoded.time is None else decoded.time - start_s
                     if pts_s is not None and pts_s < self._begin_s - _SAME_TIME_S:
                         continue
                     if pts_s is not None and pts_s >= self._end_s - _SAME_TIME_S:
                         return index, begin_s
-                    ends_s[stream.index] = max(ends_s[stream.index], _end_s(decoded))
                     delivered += 1
                     yield Frame(
                         self.source_id,
@@ -124,7 +124,10 @@ class FileSource:
                         packet=_number(decoded),
                     )
                 index += 1
-            shortfall = _shortfall(container, stream, ends_s)
+            is_past_end = (
+                self._begin_s > 0 and stream.index not in ends_s
+            )  # nothing tells by how far
+            shortfall = None if is_past_end else _shortfall(container, stream, ends_s)
             codec, next_s = stream.codec_context.name, ends_s[stream.index] - start_s
         if delivered == 0 and self._begin_s <= 0:
             raise SourceError(f"{self._path}: no frame of its {codec} video can be decoded")

@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from pipeline.picture import Picture
+from pipeline.types import Frame, Tracks
 from sinks.annotated import encoding
 from tests.command_line.outcome import Watchline, complaint, count_frames
 from tests.kinds import MakeVideo
@@ -24,6 +26,7 @@ from tests.paths import ROOT
 
 BEGIN = datetime(2026, 11, 24, 3, 45, tzinfo=UTC)
 ZONE = "zones:\n  - {name: yard, polygon: [[0.5, 0.5], [1, 0.5], [1, 1], [0.5, 1]]}\n"
+VAN = {"label": "van", "score": 0.9, "box": [100, 80, 120, 90]}
 Grey = npt.NDArray[np.int_]
 
 
@@ -181,6 +184,44 @@ def test_a_stretch_goes_over_segments_and_an_outage_is_not_shown(
     summary = json.loads(outcome.out)
     assert summary["frames"] == 5 + 25 + 5
     assert times_s(out) == pytest.approx([index / 25 for index in range(35)], abs=1e-4)
+
+
+def test_a_stretch_that_begins_in_an_outage_begins_with_the_next_segment(
+    watchline: Watchline, make_segment: MakeSegment, tmp_path: Path
+) -> None:
+    for at_s in (0, 60):
+        make_segment(at_s)
+    out = tmp_path / "out.mp4"
+    arguments = ("export", tmp_path / "cam", "-o", out, "--json", "--from", "2026-11-24T03:45:30Z")
+    outcome = watchline(*arguments)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert json.loads(outcome.out)["frames"] == 25
+    outcome = watchline(*arguments, "--to", "2026-11-24T03:45:40Z")
+    assert (outcome.code, "holds no frame of that stretch" in complaint(outcome)) == (69, True)
+
+
+@pytest.mark.parametrize("found", [[], [VAN]], ids=["nobody is seen", "another class is seen"])
+def test_who_is_followed_at_the_end_of_a_segment_keeps_his_class_in_the_next(
+    watchline: Watchline,
+    make_segment: MakeSegment,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    found: list[Any],
+) -> None:
+    make_segment(0)
+    lines = make_segment(1).with_suffix(".jsonl")
+    write_lines(lines, (96, 128), [0.0], objects=found)
+    drawn: list[list[str]] = []
+
+    def noting(frame: Frame, objects: Tracks, *_: Any, **__: Any) -> Picture:
+        drawn.append(objects.names)
+        return frame.picture
+
+    monkeypatch.setattr("pipeline.export.annotate", noting)
+    outcome = watchline("export", tmp_path / "cam", "-o", tmp_path / "out.mp4")
+    assert outcome.code == 0, outcome.err
+    assert drawn[24] == ["person"]
+    assert drawn[25] == ["person", *(item["label"] for item in found)]
 
 
 def test_the_clock_shows_the_time_of_the_lines_in_the_zone_of_the_config(

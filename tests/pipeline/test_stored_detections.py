@@ -60,6 +60,18 @@ def test_classes_keep_their_numbers(read: Read) -> None:
     assert [result.detections.labels.tolist() for result in results[:2]] == [[0, 1], [2, 1]]
 
 
+def test_files_that_share_labels_number_their_classes_alike(tmp_path: Path) -> None:
+    paths = tmp_path / "1.jsonl", tmp_path / "2.jsonl"
+    van = [{"label": "van", "score": 1, "box": [0, 0, 1, 1]}]
+    paths[0].write_text(json.dumps(LINE))
+    paths[1].write_text(json.dumps(LINE | {"objects": van, "unsure": []}))
+    labels: dict[str, int] = {}
+    first, second = (next(read_detections(path, lambda _: None, labels)) for path in paths)
+    assert first.detections.names == ["car", "person"]
+    assert second.detections.labels.tolist() == [2]
+    assert second.detections.class_names == ("car", "person", "van")
+
+
 def test_without_stream_time_it_is_that_of_the_wall(read: Read) -> None:
     (result,) = read(LINE | {"pts_s": None})
     assert result.frame.time_s == pytest.approx(1_767_261_600.25)

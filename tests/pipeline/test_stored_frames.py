@@ -36,7 +36,7 @@ def write_lines(tmp_path: Path) -> WriteLines:
 
 
 def told(path: Path, make_frame: MakeFrame, *pts_s: float, begins: datetime | None = None):
-    lines = look_over(path, "cam")
+    lines = look_over(path, "cam", {})
     frames = [make_frame(index=i, pts_s=time_s) for i, time_s in enumerate(pts_s)]
     return list(tell(frames, lines, WallTimes(begins, lines.first), annotate))
 
@@ -102,16 +102,16 @@ def test_one_source_of_several_is_chosen(write_lines: WriteLines, make_frame: Ma
     path = write_lines(0.0, 0.04)
     assert [item.result.frame.source_id for item in told(path, make_frame, 0.0)] == ["cam"]
     with pytest.raises(SourceError, match="is about cam, yard, and not about 'gate'; say which"):
-        look_over(path, "gate")
+        look_over(path, "gate", {})
 
 
 def test_the_only_source_need_not_be_named(write_lines: WriteLines) -> None:
-    assert look_over(write_lines(0.0, source="yard"), "video").source_id == "yard"
+    assert look_over(write_lines(0.0, source="yard"), "video", {}).source_id == "yard"
 
 
 def test_lines_without_time_are_refused(write_lines: WriteLines) -> None:
     with pytest.raises(SourceError, match="has lines without pts_s"):
-        look_over(write_lines(None), "cam")
+        look_over(write_lines(None), "cam", {})
 
 
 def test_lines_of_another_video_are_refused(write_lines: WriteLines, make_frame: MakeFrame) -> None:
@@ -121,6 +121,6 @@ def test_lines_of_another_video_are_refused(write_lines: WriteLines, make_frame:
 
 
 def test_video_without_times_is_refused(write_lines: WriteLines, make_frame: MakeFrame) -> None:
-    lines = look_over(write_lines(0.0), "cam")
+    lines = look_over(write_lines(0.0), "cam", {})
     with pytest.raises(SourceError, match="its frames have no times"):
         list(tell([make_frame()], lines, WallTimes(None, lines.first), annotate))

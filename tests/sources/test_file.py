@@ -264,9 +264,14 @@ def test_a_part_of_a_file_has_the_times_of_the_whole(make_video: MakeVideo, name
     assert source.frame_count is None
 
 
-def test_a_part_beyond_the_end_is_empty(make_video: MakeVideo) -> None:
-    source = FileSource(make_video(frames=10), "file", SystemClock(), begin_s=60.0)
-    assert list(source.read(threading.Event())) == []
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.mov"])
+@pytest.mark.parametrize(("begin_s", "count"), [(3.9, 2), (4.0, 0), (60.0, 0)])
+def test_a_part_near_the_end_or_beyond_it_is_what_is_there(
+    make_video: MakeVideo, name: str, begin_s: float, count: int
+) -> None:
+    source = FileSource(make_video(name, frames=100), "file", SystemClock(), begin_s=begin_s)
+    frames = [item for item in source.read(threading.Event()) if isinstance(item, Frame)]
+    assert len(frames) == count
 
 
 def test_most_of_what_lies_before_a_part_is_not_decoded(
