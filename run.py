@@ -199,7 +199,7 @@ def _build(config: Config, clock: Clock, errors: Console) -> tuple[Pipeline, Out
         for item, source_id in zip(config.sources, config.source_ids(), strict=True)
     ]
     check_copied(config, opened)
-    outputs = open_sinks(config, clock)
+    outputs = open_sinks(config, clock, [source.source_id for source in opened if source.live])
     detector = load(config, errors)
     check_classes(config, detector.class_names)
     pipeline = make_pipeline(

@@ -27,7 +27,7 @@ from pipeline.config_parts import (
 from pipeline.encoding import Encoding
 from pipeline.errors import ConfigError, UsageError
 from pipeline.plain_yaml import parse_yaml, read_yaml
-from pipeline.recording_config import ClipsSettings, CopiedConfig, SegmentsSettings
+from pipeline.recording_config import ClipsSettings, CopiedConfig, RecordSettings, SegmentsSettings
 from pipeline.redact import redact
 from pipeline.rules.config import (
     DrawConfig,
@@ -88,7 +88,8 @@ class Config(Settings):
     timezone: str | None = None
     """Whose clock the hours of rules and the clock on recordings go by; None for the machine's."""
     draw: DrawConfig = DrawConfig()
-    record: FilePath | None = None
+    record: RecordSettings | None = None
+    """Annotated video."""
     encoding: Encoding = Encoding()
     """Of the recording."""
     segments: SegmentsSettings | None = None

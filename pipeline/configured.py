@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 from rich.console import Console
 
@@ -85,9 +86,17 @@ def check_copied(config: Config, sources: Sequence[Source]) -> None:
         for source in sources:
             if copied.takes(source.source_id):
                 _check_may_be_copied(config, key, source)
-    folders = [copied.folder for _, copied in config.copied()]
-    if len(folders) == 2 and folders[0].resolve() == folders[1].resolve():
-        raise ConfigError(f"clips.folder: {folders[1]}: holds the segments; choose another folder")
+    _check_folders(config)
+
+
+def _check_folders(config: Config) -> None:
+    """Make sure that no two outputs keep their recordings in the same folder."""
+    holder: dict[Path, str] = {}
+    recorded = [] if config.record is None else [("record", config.record.folder)]
+    for key, folder in (*recorded, *((key, copied.folder) for key, copied in config.copied())):
+        other = holder.setdefault(folder.resolve(), key)
+        if other != key:
+            raise ConfigError(f"{key}.folder: {folder}: is that of {other}; choose another folder")
 
 
 def _check_may_be_copied(config: Config, key: str, source: Source) -> None:

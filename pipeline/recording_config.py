@@ -1,4 +1,4 @@
-"""What is kept of the cameras' own video: all of it in segments, or clips of events."""
+"""What is recorded: annotated video, and the cameras' own in segments or clips of events."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pipeline.retention_config import Retention
 from pipeline.settings import FilePath, Settings, between
 
 _SEGMENT_S = between(1, 3600)
+_FILE_S = between(1, 3600)
 _BEFORE_S = between(0, 120)
 _AFTER_S = between(0, 600)
 _MAX_S = between(1, 3600)
@@ -20,6 +21,17 @@ ClipTrigger = Literal[
     "object_new", "zone_entered", "zone_loitering", "zone_crowded", "line_crossed"
 ]
 TRIGGERS: tuple[ClipTrigger, ...] = ("object_new", "zone_entered", "line_crossed")
+
+
+class RecordConfig(Settings):
+    """Annotated video."""
+
+    folder: FilePath
+    """For a folder a camera and a file for each other source; or the one .mp4 file."""
+    segment_s: Annotated[float, *_FILE_S] = 600.0
+    """Of a camera a new file begins after so many seconds."""
+    retention: Retention = Retention()
+    """Of cameras."""
 
 
 class CopiedConfig(Settings):
@@ -67,9 +79,10 @@ class ClipsConfig(CopiedConfig):
 
 
 def _accept_folder(value: object) -> object:
-    """`segments: DIR` stands for its settings with that folder."""
+    """`segments: DIR`, as a plain value, stands for its settings with that folder."""
     return value if isinstance(value, Mapping | Settings) else {"folder": value}
 
 
+RecordSettings = Annotated[RecordConfig, BeforeValidator(_accept_folder)]
 SegmentsSettings = Annotated[SegmentsConfig, BeforeValidator(_accept_folder)]
 ClipsSettings = Annotated[ClipsConfig, BeforeValidator(_accept_folder)]

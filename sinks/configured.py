@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pipeline.clock import Clock
 from pipeline.config import Config
+from pipeline.errors import ConfigError
+from pipeline.recording_config import RecordConfig
 from sinks.annotated.push import Push, push_addresses
+from sinks.archive.archive import Archive
 from sinks.copied.configured import open_copied
-from sinks.outputs import Outputs, open_outputs
+from sinks.outputs import Outputs, is_one_file, open_outputs
 from sinks.queues.destinations import open_destinations
 from sinks.queues.home_assistant import Place
 
 
-def open_sinks(config: Config, clock: Clock) -> Outputs:
+def open_sinks(config: Config, clock: Clock, live: Sequence[str] = ()) -> Outputs:
     """Make the sinks of `watch`; none touches a file or the network until it is entered.
 
+    Args:
+        config: names them.
+        clock: for outages, and for the age of recordings.
+        live: ids of the sources that are cameras.
     Raises:
         ConfigError: an output makes no sense; see `open_outputs` and `open_destinations`.
     """
@@ -21,10 +30,11 @@ def open_sinks(config: Config, clock: Clock) -> Outputs:
     push = None
     if config.push is not None:
         push = Push(push_addresses(config.push, source_ids), clock)
+    archive = _record_archive(config.record, live, clock)
     return open_outputs(
         source_ids,
         [item.source for item in config.sources],
-        config.record,
+        None if config.record is None else config.record.folder,
         config.detections,
         config.events,
         snapshots=config.snapshots,
@@ -37,7 +47,28 @@ def open_sinks(config: Config, clock: Clock) -> Outputs:
             config.sinks, config.outbox, clock, places=[_place(config, i) for i in source_ids]
         ),
         media=open_copied(config.segments, config.clips, clock, source_ids),
+        archive=archive,
+        archived=live if archive is not None else (),
+        segment_s=None if config.record is None else config.record.segment_s,
     )
+
+
+def _record_archive(
+    record: RecordConfig | None, live: Sequence[str], clock: Clock
+) -> Archive | None:
+    """Where the annotated video of cameras is kept; None where none is kept in a folder.
+
+    Raises:
+        ConfigError: a single file is to be cut or pruned.
+    """
+    if record is None:
+        return None
+    if is_one_file(record.folder):
+        for key in ("segment_s", "retention"):
+            if key in record.model_fields_set:
+                raise ConfigError(f"record.{key}: needs a folder, and {record.folder} is one file")
+        return None
+    return Archive(record.folder, record.retention, clock) if live else None
 
 
 def _place(config: Config, source_id: str) -> Place:

@@ -17,6 +17,7 @@ from pipeline.sink_config import Dialect
 from pipeline.types import Result
 from sinks.annotated.display import Display
 from sinks.annotated.recorder import VideoRecorder
+from sinks.archive.archive import Archive
 from sinks.dialects import DIALECTS
 from sinks.jsonlines import JsonLines, detection_records
 from sinks.reports.report import REPORT_SUFFIXES, Report
@@ -85,6 +86,9 @@ def open_outputs(
     destinations: Mapping[str, FileSink[Event]] | None = None,
     encoding: Encoding | None = None,
     media: Mapping[str, MediaFileSink] | None = None,
+    archive: Archive | None = None,
+    archived: Sequence[str] = (),
+    segment_s: float | None = None,
 ) -> Outputs:
     """Make a sink for each output that is asked for; none touches a file until it is entered.
 
@@ -104,12 +108,21 @@ def open_outputs(
         destinations: message queues and webhooks, by name.
         encoding: of the recordings.
         media: sinks that keep what sources send, by name.
+        archive: where `record` is a folder, for the annotated video of cameras.
+        archived: the ids of those.
+        segment_s: length of their files.
         pictures: whether the frames that results are about show anything.
     Raises:
         ConfigError: `record` does not fit the number of sources or names another format, events are
             to be a table in a dialect, or an output would overwrite a source or another output.
     """
-    recordings = {} if record is None else recording_paths(record, source_ids)
+    recordings = (
+        {}
+        if record is None
+        else recording_paths(
+            record, [source_id for source_id in source_ids if source_id not in archived]
+        )
+    )
     files = [path for path in (*recordings.values(), detections, events) if path is not None]
     inputs = [Path(address) for address in addresses]
     check_distinct(files, inputs)
@@ -118,8 +131,14 @@ def open_outputs(
     # Entered first: without a screen an old recording stays.
     window = Display(source_ids) if display else None
     results: dict[str, FileSink[Result]] = {} if window is None else {"display": window}
-    if recordings:
-        results["record"] = VideoRecorder(recordings, encoding)
+    if recordings or archive is not None:
+        results["record"] = VideoRecorder(
+            recordings,
+            encoding,
+            archive=archive,
+            archived=archived,
+            length_s=segment_s,
+        )
     if push is not None:
         results["push"] = push
     if detections is not None:
@@ -163,13 +182,18 @@ def recording_paths(record: Path, source_ids: Sequence[str]) -> dict[str, Path]:
     suffix = record.suffix.lower()
     if suffix in _OTHER_VIDEO_SUFFIXES:
         raise ConfigError(f"record: {record}: recordings are mp4; name a .mp4 file or a folder")
-    if suffix == ".mp4" and not os.path.isdir(record):
+    if is_one_file(record):
         if len(source_ids) > 1:
             raise ConfigError(
                 f"record: {record}: one file cannot hold {len(source_ids)} sources; name a folder"
             )
         return {source_ids[0]: record}
     return {source_id: record / f"{source_id}.mp4" for source_id in source_ids}
+
+
+def is_one_file(record: Path) -> bool:
+    """Whether a recording goes to a file, and not to a folder, which may be called .mp4 too."""
+    return record.suffix.lower() == ".mp4" and not os.path.isdir(record)
 
 
 def check_distinct(outputs: Iterable[Path], inputs: Sequence[Path]) -> None:

@@ -106,7 +106,7 @@ def watch_command(run: Callable[[Config], int]) -> Callable[..., int]:
             "score": score,
             "detect_fps": detect_fps,
             "motion": None if motion is None else {"enabled": motion},
-            "record": record,
+            "record": None if record is None else {"folder": record},
             "segments": None if segments is None else {"folder": segments},
             "clips": None if clips is None else {"folder": clips},
             "detections": detections,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,16 +15,16 @@ from pipeline.encoding import Encoding
 from pipeline.errors import ConfigError, SinkError
 from pipeline.types import Frame, Result
 from sinks.annotated.encoding import choose_encoder
+from sinks.annotated.places import ArchivedFiles, NumberedFiles, Place, numbered
 from sinks.annotated.video import VideoWriter, picture_format
+from sinks.archive.archive import Archive
 from sinks.outage import Outage, losses
-from sinks.output import make_new_file, prepare_file, remove_old_file
+from sinks.output import prepare_file, remove_old_file
 
 _MIN_THREADS, _MAX_THREADS = 2, 4
 """Of an encoder. With two the recorder only hands a frame over, so that the recordings of several
 cameras are encoded side by side. x264 on its own takes three for every two cores, up to one for
 every 32 rows, and holds back as many frames of each camera: 100 MB of 1920x1080."""
-_ROOM_BYTES = 64 * 2**20
-"""Free space that makes a new file worth while, or a fiftieth of a small disk."""
 
 
 @dataclass(slots=True)
@@ -33,22 +32,27 @@ class _Recording:
     """Of one source."""
 
     outage: Outage
+    place: Place
     writer: VideoWriter | None = None
 
 
 class VideoRecorder:
     """Records the annotated frames of each source to a file of its own.
 
-    A source whose pictures change in size, range or matrix goes on in a new file with `-2`, `-3`
-    ... in its name, the first that is not there yet. So does one whose file could not be written on
-    once there is room again; the frames between are counted.
+    A source whose pictures change in size, range or matrix goes on in a new file. So does one whose
+    file could not be written on once there is room again; the frames between are counted. A new
+    file has `-2`, `-3` ... in its name, the first that is not there yet, or is one of an archive.
 
     Args:
         paths: the file for each source id, which is replaced; its folder is created. A source
-            that joins later gets a new file of its name beside them.
+            that joins later gets a new file of its name beside them. Other sources, where there
+            is an archive, are recorded there.
         encoding: which encoder, and how.
         clock: for outages.
         exact: the same pictures make the same bytes, on any processor with any number of cores.
+        archive: for the sources that have no path; entered and left by the recorder.
+        archived: the ids of these.
+        length_s: length of a file in the archive, after which a new one begins.
     """
 
     def __init__(
@@ -58,14 +62,26 @@ class VideoRecorder:
         clock: Clock | None = None,
         *,
         exact: bool = False,
+        archive: Archive | None = None,
+        archived: Sequence[str] = (),
+        length_s: float | None = None,
     ) -> None:
         self._paths = dict(paths)
+        self._taken = set(self._paths.values())
+        self._archive, self._archived, self._length_s = archive, archived, length_s
+        self._source_count = len(self._paths) + len(archived)  # they share the cores
         self._exact = exact
         self._encoding = encoding or Encoding()
         self._clock = clock or SystemClock()
         self._recordings: dict[str, _Recording] = {}
-        self.files: list[Path] = []
-        """The files begun so far."""
+        self._files: list[Path] = []
+        self._entered = False
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files begun so far; of an archive its folder, as there may be any number."""
+        archived = [] if self._archive is None or not self._entered else [self._archive.folder]
+        return [*self._files, *archived]
 
     @property
     def lost(self) -> Mapping[str, int]:
@@ -81,63 +97,72 @@ class VideoRecorder:
         self._encoding = choose_encoder(self._encoding)
         for path in self._paths.values():
             prepare_file(path)
+        if self._archive is not None:
+            self._archive.prepare(self._archived)
 
     def __enter__(self) -> Self:
         self.prepare()
         for path in self._paths.values():
             remove_old_file(path)
+        if self._archive is not None:
+            self._archive.__enter__()
+        self._entered = True
         return self
 
     def write(self, result: Result) -> None:
         """Draw and encode one frame, or count it as lost while nothing can be written."""
         frame = result.frame
-        if frame.source_id not in self._recordings:
-            self._recordings[frame.source_id] = _Recording(Outage("frames", self._clock))
-        recording = self._recordings[frame.source_id]
+        recording = self._recording(frame.source_id)
         outage = recording.outage
-        if outage.lasts and recording.writer is None and not self._may_go_on(frame, outage):
+        if outage.lasts and recording.writer is None and not self._may_go_on(frame, recording):
             outage.lost += 1
             return
         try:
             writer = self._writer(frame, recording)
             writer.write(result.annotated(), frame)
-        except (ConfigError, SinkError) as error:
+        except (ConfigError, SinkError, OSError) as error:
             self._end_file(recording, error)
         else:
             if outage.lasts and writer.safe:
                 outage.end(writer.path)
 
-    def _may_go_on(self, frame: Frame, outage: Outage) -> bool:
+    def _may_go_on(self, frame: Frame, recording: _Recording) -> bool:
         """Whether it is time for a new file, and there is room for it."""
-        if not outage.is_due:
+        if not recording.outage.is_due:
             return False
         try:
-            disk = shutil.disk_usage(self._paths[frame.source_id].parent)
+            return recording.place.has_room()
         except OSError as error:
-            outage.fail(f"{self._paths[frame.source_id]}: {error.strerror}", error, lost=0)
+            recording.outage.fail(f"{frame.source_id}: {error.strerror}", error, lost=0)
             return False
-        return disk.free >= min(_ROOM_BYTES, disk.total // 50)
 
     def _writer(self, frame: Frame, recording: _Recording) -> VideoWriter:
         """The writer of the file that a frame belongs to.
 
         Raises:
-            ConfigError: a new file cannot be made.
+            ConfigError, OSError: a new file cannot be made.
         """
-        writer = recording.writer
-        if writer is not None and writer.format == picture_format(frame.picture):
+        writer, length_s = recording.writer, recording.place.length_s
+        if (
+            writer is not None
+            and writer.format == picture_format(frame.picture)
+            and (length_s is None or writer.length_s < length_s)
+        ):
             return writer
         if writer is not None:
             self._end_file(recording)
-        threads = 1 if self._exact else (os.cpu_count() or 1) // len(self._paths)
-        recording.writer = VideoWriter(
-            self._next_path(self._first_path(frame.source_id)),
-            frame.picture,
-            min(max(threads, _MIN_THREADS), _MAX_THREADS),
-            self._encoding,
-            exact=self._exact,
-        )
-        self.files.append(recording.writer.path)
+        threads = 1 if self._exact else (os.cpu_count() or 1) // self._source_count
+        threads = min(max(threads, _MIN_THREADS), _MAX_THREADS)
+        path = recording.place.begin(frame)
+        try:
+            recording.writer = VideoWriter(
+                path, frame.picture, threads, self._encoding, exact=self._exact
+            )
+        except ConfigError:
+            recording.place.end(path, keep=False)
+            raise
+        if isinstance(recording.place, NumberedFiles):
+            self._files.append(path)
         return recording.writer
 
     def _end_file(self, recording: _Recording, error: Exception | None = None) -> None:
@@ -152,35 +177,33 @@ class VideoRecorder:
             error = error or fault
         if error is not None:
             self._note(recording, error, writer.lost)
-        if not writer.safe and not os.path.lexists(writer.path):
-            self.files.remove(writer.path)
+        keep = os.path.lexists(writer.path)  # else it holds no whole fragment and has gone
+        recording.place.end(writer.path, keep=keep)
+        if not keep and writer.path in self._files:
+            self._files.remove(writer.path)
 
     def _note(self, recording: _Recording, error: Exception | None, lost: int) -> None:
-        cause = error.__cause__ if error is not None else None
-        recording.outage.fail(str(error), cause if isinstance(cause, OSError) else None, lost)
+        cause = error if isinstance(error, OSError) or error is None else error.__cause__
+        fault = cause if isinstance(cause, OSError) else None
+        recording.outage.fail(str(error), fault, lost)
+        if fault is not None and fault.errno == errno.ENOSPC and recording.place.make_room():
+            recording.outage.hurry()
 
-    def _first_path(self, source_id: str) -> Path:
+    def _recording(self, source_id: str) -> _Recording:
+        if source_id not in self._recordings:
+            outage = Outage("frames", self._clock)
+            self._recordings[source_id] = _Recording(outage, self._place(source_id))
+        return self._recordings[source_id]
+
+    def _place(self, source_id: str) -> Place:
+        """Where the files of a source go; one that joins later is treated as the others are."""
+        if self._archive is not None and source_id not in self._paths:
+            return ArchivedFiles(source_id, self._archive, self._length_s)
         if source_id not in self._paths:
             folder = next(iter(self._paths.values())).parent
-            self._paths[source_id] = self._numbered(folder / f"{source_id}.mp4", 1)
-        return self._paths[source_id]
-
-    def _next_path(self, first: Path) -> Path:
-        """The source's own path, and then those with a number that no file has or will have."""
-        return first if first not in self.files else self._numbered(first, 2)
-
-    def _numbered(self, first: Path, begin: int) -> Path:
-        """Make a file of the first name that none has or will have, counting from `begin`.
-
-        Raises:
-            ConfigError: it cannot be made.
-        """
-        taken = {*self.files, *self._paths.values()}
-        for number in count(begin):
-            path = first if number == 1 else first.with_stem(f"{first.stem}-{number}")
-            if path not in taken and make_new_file(path):
-                return path
-        raise AssertionError("there is no end of numbers")
+            self._paths[source_id] = numbered(folder / f"{source_id}.mp4", 1, self._taken)
+        self._taken.add(self._paths[source_id])
+        return NumberedFiles(self._paths[source_id], self._taken)
 
     def __exit__(
         self,
@@ -188,9 +211,13 @@ class VideoRecorder:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for recording in self._recordings.values():
-            if recording.writer is not None:
-                self._end_file(recording)
+        try:
+            for recording in self._recordings.values():
+                if recording.writer is not None:
+                    self._end_file(recording)
+        finally:
+            if self._archive is not None:
+                self._archive.__exit__(exc_type, exc, traceback)
         if exc is None:  # else the first error is on its way already
             for recording in self._recordings.values():
                 recording.outage.raise_for_losses()

@@ -139,6 +139,11 @@ class VideoWriter:
                     self._cut_off()
 
     @property
+    def length_s(self) -> float:
+        """Time from the first frame to the latest."""
+        return self._time_s
+
+    @property
     def safe(self) -> bool:
         """Whether some of it is on the disk and can be played."""
         return self._safe_frames > 0

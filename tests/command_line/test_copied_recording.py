@@ -106,7 +106,7 @@ def test_what_a_mask_hides_is_not_copied(
         ("segments: 5", "segments.folder: must be a path"),
         ("clips: {folder: x, events: [object_end]}", "clips.events.0: "),
         ("clips: {folder: x, max_s: 5}", "clips: max_s must be at least before_s + after_s"),
-        ("{segments: x, clips: ./x}", "clips.folder: x: holds the segments; choose another"),
+        ("{segments: x, clips: ./x}", "clips.folder: x: is that of segments; choose another"),
     ],
 )
 def test_what_makes_no_sense_is_named(

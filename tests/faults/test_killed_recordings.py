@@ -68,6 +68,30 @@ def test_row_28_the_next_run_mends_what_a_killed_one_left(tmp_path: Path) -> Non
     assert torn_lines.read_text() == "".join(f"{index}\n" for index in range(150))
 
 
+def test_row_28_cameras_annotated_into_a_folder_survive_a_kill_and_a_restart(
+    tmp_path: Path, person_weights: Path
+) -> None:
+    out, source = tmp_path / "out", "test://ball?size=320x240&fps=25"
+    arguments = (source, "--record", out, "--quiet", "--weights", person_weights)
+    with WatchProcess(*arguments, log=tmp_path / "log.txt") as watch:
+        watch.until(lambda: any(size(part) > 20_000 for part in out.rglob(f"*{PART}")))
+        watch.kill()
+    (torn,) = out.rglob(f"*{PART}")
+    before = frames_in(torn)
+    assert before >= 12
+    with WatchProcess(*arguments, log=tmp_path / "again.txt") as watch:
+        watch.until(
+            lambda: not torn.exists() and any(size(part) > 20_000 for part in out.rglob(f"*{PART}"))
+        )
+        watch.kill()
+    mended = torn.with_suffix("")
+    assert frames_in(mended) == before
+    assert ffprobe(mended)["streams"][0]["nb_frames"] == str(before)  # its index is whole
+    (second,) = out.rglob(f"*{PART}")
+    assert second.parent == mended.parent == out / "ball"
+    assert frames_in(second) > 0
+
+
 def test_row_28_watch_killed_leaves_a_recording_that_plays(
     tmp_path: Path, person_weights: Path
 ) -> None:

@@ -81,9 +81,10 @@ def test_row_39_a_hostile_path_leaves_its_files_in_their_folder(
         assert server.requests["/mjpeg"] == 1
     assert not let_go()
     assert outcome.code == 0
-    (recording,) = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert recording.parent == out
-    assert re.fullmatch(r"[A-Za-z0-9_-]+\.mp4", recording.name)
+    lock, recording = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    assert (lock.parent, recording.parent.parent) == (out, out)
+    assert re.fullmatch(r"[A-Za-z0-9_-]+", recording.parent.name)
+    assert re.fullmatch(rf"{recording.parent.name}_\d{{8}}T[0-9.]+Z\.mp4", recording.name)
 
 
 @pytest.mark.usefixtures("finder")

@@ -155,7 +155,7 @@ def test_row_29_a_signal_ends_a_run_whose_sink_is_stuck_and_finishes_the_others(
     assert summary["captured"] == summary["inferred"] + sum(summary["dropped"].values())
     lost = summary["sinks"]["detections"]["dropped"]
     assert lost["overflow"] > 0 and lost["aborted"] > 0
-    recorded = sum(count_frames(path) for path in (tmp_path / "out").iterdir())
+    recorded = sum(count_frames(path) for path in (tmp_path / "out").rglob("*.mp4"))
     missing = sum(summary["sinks"]["record"]["dropped"].values())
     passed = sum(n for why, n in summary["dropped"].items() if why.startswith("schedule/"))
     assert recorded == summary["inferred"] + passed - missing

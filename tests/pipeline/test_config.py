@@ -201,10 +201,11 @@ def test_a_tilde_is_the_home_folder_and_names_need_not_be_utf8(
     load, monkeypatch: pytest.MonkeyPatch, address: str, path: str
 ) -> None:
     monkeypatch.setenv("HOME", "/home/me")
-    names = ("record", "detections", "events", "weights")
-    config = load(sources=[address], **{name: Path(address) for name in names})
+    names = ("detections", "events", "weights")
+    config = load(sources=[address], **{name: Path(address) for name in ("record", *names)})
     assert config.sources[0].source == path
-    assert [getattr(config, name) for name in names] == [Path(path)] * 4
+    assert config.record is not None
+    assert [config.record.folder, *(getattr(config, name) for name in names)] == [Path(path)] * 4
 
 
 # Faults, each with where it is and what would be right.
@@ -297,15 +298,15 @@ def test_an_unknown_key_is_named_with_its_path_and_a_hint(
         ("log_format: xml", "log_format: input should be 'text' or 'json', got 'xml'"),
         ("quiet: maybe", "quiet: input should be a valid boolean"),
         ("batch: 3", "batch: must hold 'key: value' lines, got 3"),
-        ("record: 3", "record: must be a path, got 3"),
+        ("record: 3", "record.folder: must be a path, got 3"),
         ("sources: a.mp4", "sources: input should be a valid list, got 'a.mp4'"),
         ("sources: [3.5]", "sources.0.source: must be a path, got 3.5"),
         ("sources: ['']", "sources.0.source: must be a path, got ''"),
         ("sources: [{source: true}]", "sources.0.source: must be a path, got True"),
-        ("record: ''", "record: must be a path, got ''"),
+        ("record: ''", "record.folder: must be a path, got ''"),
         (
             'record: "a\\uD800"',
-            "record: 'utf-8' codec can't encode character '\\ud800' in position 1",
+            "record.folder: 'utf-8' codec can't encode character '\\ud800' in position 1",
         ),
         ("sources: [{id: a}]", "sources.0.source: is missing"),
         (

@@ -42,7 +42,9 @@ class ScriptedPublisher:
         return self
 
     def publish(self, messages: Sequence[Message], timeout_s: float) -> Outcome:
-        self.timeouts_s.append(timeout_s)
+        with self._changed:
+            self.timeouts_s.append(timeout_s)
+            self._changed.notify_all()
         try:
             outcome = self._answer(messages)
         except PublishError as error:
