@@ -194,7 +194,9 @@ class LineConfig(_RuleConfig):
         if math.dist(start, end) < _LEAST_LENGTH:
             raise ValueError("a line must have two different points")
         if any(_at_an_edge(both) for both in zip(start, end, strict=True)):
-            raise ValueError("a line must not lie along an edge: nobody can get past it")
+            raise ValueError(
+                "a line must not lie along an edge, past which nobody can get; move it inwards"
+            )
         return value
 
     def line(self, clock: tzinfo | None) -> Line:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from pipeline.clock import Clock
 from pipeline.events import Event
-from pipeline.packets import Media, MediaPacket, SourceEnded
+from pipeline.packets import MediaPacket
 from pipeline.recording_config import ClipsConfig
 from pipeline.types import Result
 from sinks.archive.archive import Archive
 from sinks.copied.clip import Clip
 from sinks.copied.copied_recording import CopiedRecording
+from sinks.copied.keeper import Keeper
 from sinks.copied.occurrences import moment
 from sinks.copied.outages import Outages
 from sinks.copied.ring import MAX_LATE_S, Ring
@@ -27,76 +26,18 @@ MAX_MOMENTS = 4096
 """Latest pictures of which the time is known."""
 
 
-class Clips:
-    """Records clips of events.
-
-    Args:
-        config: where to, of which events, and how much around them.
-        clock: dates what is kept.
-        source_ids: those of the run, as far as they are known before it begins.
-    """
+class Clips(Keeper["_Camera"]):
+    """Records clips of events; see `Keeper`."""
 
     def __init__(self, config: ClipsConfig, clock: Clock, source_ids: Sequence[str] = ()) -> None:
+        super().__init__(config, clock, source_ids)
         self._config = config
-        self._source_ids = source_ids
-        self._archive = Archive(config.folder, config.retention, clock)
-        self._cameras: dict[str, _Camera] = {}
-        self._outages = Outages(clock)
-        self._entered = False
 
-    @property
-    def files(self) -> Sequence[Path]:
-        """The folder, once it is there: there may be any number of files."""
-        return [self._config.folder] if self._entered else []
+    def _begin(self, source_id: str) -> _Camera:
+        return _Camera(source_id, self._config, self._archive, self._outages)
 
-    @property
-    def lost(self) -> Mapping[str, int]:
-        """See `FileSink.lost`."""
-        return self._outages.lost
-
-    def takes(self, source_id: str) -> bool:
-        """See `MediaSink.takes`."""
-        return self._config.takes(source_id)
-
-    def prepare(self) -> None:
-        """See `FileSink.prepare`."""
-        self._archive.prepare(filter(self.takes, self._source_ids))
-
-    def __enter__(self) -> Self:
-        self._archive.__enter__()
-        self._entered = True
-        return self
-
-    def write(self, item: Media, /) -> None:
-        """Take a packet, or what is known of one."""
-        match item:
-            case MediaPacket(source_id=source_id):
-                self._camera(source_id).write(item)
-            case Result(frame=frame):
-                self._camera(frame.source_id).note(item)
-            case SourceEnded(source_id) if source_id in self._cameras:
-                self._cameras.pop(source_id).end(item.events)
-
-    def _camera(self, source_id: str) -> _Camera:
-        if source_id not in self._cameras:
-            self._cameras[source_id] = _Camera(
-                source_id, self._config, self._archive, self._outages
-            )
-        return self._cameras[source_id]
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            for camera in self._cameras.values():
-                camera.end(())
-        finally:
-            self._archive.__exit__(exc_type, exc, traceback)
-        if exc is None:  # else the first error is on its way already
-            self._outages.raise_for_losses()
+    def _end(self, camera: _Camera, events: Sequence[Event]) -> None:
+        camera.end(events)
 
 
 class _Camera:

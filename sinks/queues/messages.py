@@ -33,10 +33,6 @@ class Draft:
     source_id: str
     body: bytes
     """UTF-8 JSON."""
-    topic: str = ""
-    """Below the destination's own; empty for that itself."""
-    retain: bool = False
-    """Whether who comes later is to have it too, where the broker can do that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +93,7 @@ _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 Encode = Callable[[Event], Sequence[Draft]]
 
 
-def encode_in(dialect: str, topic: str = "") -> Encode:
+def encode_in(dialect: str) -> Encode:
     """What turns an event into messages in a dialect, a key of `DIALECTS`."""
     records = DIALECTS[dialect]
 
@@ -108,7 +104,6 @@ def encode_in(dialect: str, topic: str = "") -> Encode:
                 event.kind,
                 event.source_id,
                 _to_json(record).encode(),
-                topic,
             )
             for number, record in enumerate(records(event))
         ]

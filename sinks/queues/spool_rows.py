@@ -7,16 +7,16 @@ from collections.abc import Iterable
 
 from sinks.queues.messages import Draft, Gap, Message, SeqRange
 
-COLUMNS = "seq, made_s, key, kind, source, topic, retain, body, gap"
-PLACES = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+COLUMNS = "seq, made_s, key, kind, source, body, gap"
+PLACES = "(?, ?, ?, ?, ?, ?, ?)"
 
 
 def to_row(message: Message) -> tuple[object, ...]:
     """The values of a message, in the order of `COLUMNS`."""
     draft = message.draft
     return (
-        *(message.seq, message.made_s, draft.key, draft.kind, draft.source_id, draft.topic),
-        *(int(draft.retain), draft.body, _gap_text(message.gap)),
+        *(message.seq, message.made_s, draft.key, draft.kind, draft.source_id),
+        *(draft.body, _gap_text(message.gap)),
     )
 
 
@@ -24,13 +24,13 @@ def _gap_text(gap: Gap | None) -> str | None:
     return None if gap is None else json.dumps([gap.seqs, gap.reasons])
 
 
-def from_row(row: tuple[int, float, str, str, str, str, int, bytes, str | None]) -> Message:
-    seq, made_s, key, kind, source_id, topic, retain, body, text = row
+def from_row(row: tuple[int, float, str, str, str, bytes, str | None]) -> Message:
+    seq, made_s, key, kind, source_id, body, text = row
     gap = None
     if text is not None:
         seqs, reasons = json.loads(text)
         gap = Gap(tuple((first, last) for first, last in seqs), tuple(reasons))
-    return Message(seq, Draft(key, kind, source_id, body, topic, bool(retain)), made_s, gap)
+    return Message(seq, Draft(key, kind, source_id, body), made_s, gap)
 
 
 def ranges(seqs: Iterable[int]) -> list[SeqRange]:

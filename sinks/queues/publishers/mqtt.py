@@ -241,12 +241,10 @@ class MqttPublisher:
 
     def _notice(self, message: Message) -> Notice:
         draft = message.draft
-        below = draft.topic or "events"
-        if draft.kind == GAP:
-            below = "gap"
-        elif self._settings.dialect == "onvif":
+        below = "gap" if draft.kind == GAP else "events"
+        if draft.kind != GAP and self._settings.dialect == "onvif":
             below = f"onvif-mj/VideoAnalytics/{draft.source_id}"
-        return Notice(f"{self._topic}/{below}", draft.body, draft.retain)
+        return Notice(f"{self._topic}/{below}", draft.body)
 
     def _on_connect(
         self,
