@@ -24,6 +24,7 @@ from pipeline.config_parts import (
     TrackingConfig,
     TrackingSettings,
 )
+from pipeline.dashboard_config import SECRETS, DashboardSettings
 from pipeline.encoding import Encoding
 from pipeline.errors import ConfigError, UsageError
 from pipeline.plain_yaml import parse_yaml, read_yaml
@@ -109,6 +110,8 @@ class Config(Settings):
     """A folder for heat maps and counts over time."""
     display: bool = False
     """Whether a window shows all sources."""
+    dashboard: DashboardSettings | None = None
+    """A web page to watch and steer the run, and an API."""
     push: str | None = None
     """A media server that annotated streams go to."""
     duration: Annotated[float, *_DURATION_S] | None = None
@@ -274,7 +277,7 @@ def load_config(
         except ValidationError as error:
             # The layers below were right, so what is wrong came with this one.
             fault = UsageError if origin == "command line" else ConfigError
-            raise fault(f"{origin}: {explain(error, Config)}") from error
+            raise fault(f"{origin}: {explain(error, Config, SECRETS)}") from error
     return config
 
 

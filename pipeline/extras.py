@@ -8,7 +8,9 @@ from typing import Literal
 
 from pipeline.errors import ConfigError
 
-Extra = Literal["train", "report", "mqtt", "kafka", "redis", "amqp", "nats", "zmq", "webhook"]
+Extra = Literal[
+    "train", "report", "dashboard", "mqtt", "kafka", "redis", "amqp", "nats", "zmq", "webhook"
+]
 """A set of packages in pyproject.toml."""
 
 

@@ -16,7 +16,8 @@ SHARED = {
     for name in (
         *("types", "picture", "events", "errors", "clock", "protocols", "config", "redact"),
         *("extras", "figure", "snapshot", "whole_file", "backoff", "sink_config", "encoding"),
-        *("packets", "retention_config", "recording_config"),
+        *("packets", "retention_config", "recording_config", "dashboard_config"),
+        *("control", "histogram", "annotate"),
     )
 }
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))

@@ -1,0 +1,1 @@
+"""The dashboard: a web page and an API to watch and steer a run."""

@@ -1,0 +1,1 @@
+"""The routes of the dashboard, a file for each subject."""
