@@ -80,6 +80,10 @@ def watch_command(run: Callable[[Config], int]) -> Callable[..., int]:
             bool | None,
             typer.Option("--display", help="Show a window; q closes it and ends the run."),
         ] = None,
+        dashboard: Annotated[
+            str | None,
+            typer.Option(help="Serve a web page and an API: PORT, or HOST:PORT.", metavar="ADDRESS"),
+        ] = None,
         duration: Annotated[float | None, typer.Option(help="End after so many seconds.")] = None,
         max_frames: Annotated[
             int | None, typer.Option(help="End each source after so many frames.")
@@ -116,6 +120,7 @@ def watch_command(run: Callable[[Config], int]) -> Callable[..., int]:
             "report": report,
             "push": push,
             "display": display,
+            "dashboard": None if dashboard is None else {"listen": dashboard},
             "duration": duration,
             "max_frames": max_frames,
             "quiet": quiet,

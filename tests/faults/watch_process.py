@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -30,10 +30,14 @@ class WatchProcess:
     Args:
         arguments: of `watch`.
         log: a file for what it prints.
+        environment: of the process, besides ours.
     """
 
-    def __init__(self, *arguments: object, log: Path) -> None:
+    def __init__(
+        self, *arguments: object, log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._arguments, self._log = [str(argument) for argument in arguments], log
+        self._environment = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -43,7 +47,7 @@ class WatchProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                env=self._environment,
             )
         return self
 

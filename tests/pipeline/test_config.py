@@ -134,6 +134,7 @@ def test_every_documented_setting_is_read(load) -> None:
         outbox: {path: spool}
         push: rtsp://10.0.0.5/{source}
         display: true
+        dashboard: {listen: 8080, folder: history, keep: {max_age: 7d, max_size: 1GB}}
         duration: 60
         max_frames: 100
         quiet: true
