@@ -82,7 +82,7 @@ def watch_command(run: Callable[[Config], int]) -> Callable[..., int]:
         ] = None,
         dashboard: Annotated[
             str | None,
-            typer.Option(help="Serve a web page and an API: PORT, or HOST:PORT.", metavar="ADDRESS"),
+            typer.Option(help="Serve a web page and an API at PORT, or HOST:PORT."),
         ] = None,
         duration: Annotated[float | None, typer.Option(help="End after so many seconds.")] = None,
         max_frames: Annotated[
