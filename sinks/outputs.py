@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from pipeline.encoding import Encoding
 from pipeline.errors import ConfigError
@@ -48,6 +48,16 @@ class FileSink(Sink[T_contra], Protocol[T_contra]):
     @property
     def lost(self) -> Mapping[str, int]:
         """What it was given and could not write, by reason."""
+        ...
+
+
+@runtime_checkable
+class Records(Protocol):
+    """A sink that records video."""
+
+    @property
+    def recorded_bytes(self) -> int:
+        """Bytes of video written to disk in this run; never falls, whatever is deleted."""
         ...
 
 

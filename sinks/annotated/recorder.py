@@ -18,6 +18,7 @@ from sinks.annotated.encoding import choose_encoder
 from sinks.annotated.places import ArchivedFiles, NumberedFiles, Place, numbered
 from sinks.annotated.video import VideoWriter, picture_format
 from sinks.archive.archive import Archive
+from sinks.disk_file import Written
 from sinks.outage import Outage, losses
 from sinks.output import prepare_file, remove_old_file
 
@@ -70,6 +71,7 @@ class VideoRecorder:
         self._taken = set(self._paths.values())
         self._archive, self._archived, self._length_s = archive, archived, length_s
         self._source_count = len(self._paths) + len(archived)  # they share the cores
+        self._written = Written() if archive is None else archive.written
         self._exact = exact
         self._encoding = encoding or Encoding()
         self._clock = clock or SystemClock()
@@ -87,6 +89,11 @@ class VideoRecorder:
     def lost(self) -> Mapping[str, int]:
         """See `FileSink.lost`."""
         return losses(recording.outage for recording in list(self._recordings.values()))
+
+    @property
+    def recorded_bytes(self) -> int:
+        """See `Records`."""
+        return self._written.bytes
 
     def prepare(self) -> None:
         """See `FileSink.prepare`.
@@ -156,7 +163,12 @@ class VideoRecorder:
         path = recording.place.begin(frame)
         try:
             recording.writer = VideoWriter(
-                path, frame.picture, threads, self._encoding, exact=self._exact
+                path,
+                frame.picture,
+                threads,
+                self._encoding,
+                exact=self._exact,
+                written=self._written,
             )
         except ConfigError:
             recording.place.end(path, keep=False)

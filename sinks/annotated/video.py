@@ -27,7 +27,7 @@ from sinks.annotated.encoding import (
     pixel_format,
     set_up,
 )
-from sinks.disk_file import DiskFile
+from sinks.disk_file import DiskFile, Written
 
 MAX_GAP_S = 3600.0
 """Longest time that one frame is shown; libav aborts the process beyond 2**31 ticks."""
@@ -57,6 +57,7 @@ class VideoWriter:
         threads: of an encoder in software.
         encoding: which encoder, not "auto", and how.
         exact: what the file holds depends on the pictures, `threads` and `encoding` alone.
+        written: counts the bytes of the file, among others.
     Raises:
         ConfigError: the file cannot be created, or the encoder not opened.
     """
@@ -69,6 +70,7 @@ class VideoWriter:
         encoding: Encoding | None = None,
         *,
         exact: bool = False,
+        written: Written | None = None,
     ) -> None:
         self.path = path
         self.format = picture_format(like)
@@ -78,7 +80,7 @@ class VideoWriter:
         self._encoding, self._threads, self._exact = encoding or Encoding(), threads, exact
         options = CONTAINER_OPTIONS | ({"fflags": "+bitexact"} if exact else {})
         try:
-            self._file = DiskFile(path, "wb")
+            self._file = DiskFile(path, written)
         except OSError as error:
             raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
         self._container = av.open(self._file, "w", "mp4", options=options)

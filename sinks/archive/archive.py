@@ -40,6 +40,7 @@ from sinks.archive.recording_names import (
     stem,
 )
 from sinks.archive.retention import Recording, Shelves
+from sinks.disk_file import Written
 from sinks.output import prepare_folder
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,8 @@ class Archive:
 
     def __init__(self, folder: Path, retention: Retention, clock: Clock) -> None:
         self.folder = folder
+        self.written = Written()
+        """Counts the bytes of videos in this run; for who writes them."""
         self._retention, self._clock = retention, clock
         self._lock = FolderLock(folder)
         self._shelves = Shelves()

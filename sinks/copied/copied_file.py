@@ -12,7 +12,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from pipeline.packets import MediaFormat, MediaKind, MediaPacket
-from sinks.disk_file import DiskFile
+from sinks.disk_file import DiskFile, Written
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -68,6 +68,7 @@ class CopiedFile:
         extradata: parameters of the codec; None for those of the connection.
         size: (height, width); None for that of the connection.
         audio: keep the sound, where mp4 can hold it.
+        written: counts the bytes of the file, among others.
     Raises:
         UnfitError: mp4 cannot hold the video.
         OSError: the file cannot be written.
@@ -81,12 +82,13 @@ class CopiedFile:
         size: tuple[int, int] | None = None,
         *,
         audio: bool = True,
+        written: Written | None = None,
     ) -> None:
         self.path, self.first = path, first
         sound = first.format.audio if audio else None
         # Else nothing at all is written before the first sound, which may never come.
         flags = _FLAGS if sound is not None and _is_late(sound) else f"{_FLAGS}+empty_moov"
-        self._file = DiskFile(path, "wb")
+        self._file = DiskFile(path, written)
         self._container: OutputContainer = av.open(
             self._file, "w", path.suffixes[-2][1:], options=_CONTAINER_OPTIONS | {"movflags": flags}
         )

@@ -95,7 +95,14 @@ class CopiedFiles:
             return
         file = None
         try:
-            file = CopiedFile(part, keyframe, extradata, size, audio=self._audio)
+            file = CopiedFile(
+                part,
+                keyframe,
+                extradata,
+                size,
+                audio=self._audio,
+                written=self._archive.written,
+            )
         except DISK_FAULTS as error:
             self._fail(error)
         finally:

@@ -66,6 +66,11 @@ class Keeper(ABC, Generic[C]):
         """See `FileSink.lost`."""
         return self._outages.lost
 
+    @property
+    def recorded_bytes(self) -> int:
+        """See `Records`."""
+        return self._archive.written.bytes
+
     def takes(self, source_id: str) -> bool:
         """See `MediaSink.takes`."""
         return self._takes(source_id)

@@ -111,7 +111,7 @@ class Delivery:
     def __enter__(self) -> Self:
         with ExitStack() as entered:
             entered.enter_context(self.outbox)
-            left = self.outbox.left()
+            left = self.outbox.backlog.messages
             if left:
                 log.info("%s: %d messages of an earlier run", self.outbox.stream, left)
             entered.callback(self._end)
@@ -153,14 +153,13 @@ class Delivery:
             deliver.join(self._deadline.left_s(GRACE_S))
         if deliver.is_alive():
             log.warning("%s: the receiver hangs, and is left behind", self.outbox.stream)
-        left = self.outbox.left()
         log.info(
-            "%s: %d messages delivered, %d refused, %d dropped, %s wait for the next run",
+            "%s: %d messages delivered, %d refused, %d dropped, %d wait for the next run",
             self.outbox.stream,
             self.delivered,
             self.refused,
             self.outbox.dropped,
-            "nobody knows how many" if left is None else left,
+            self.outbox.backlog.messages,
         )
 
     def _store(self) -> None:

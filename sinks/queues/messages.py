@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pipeline.clock import utc
 from pipeline.events import Event
@@ -20,6 +20,25 @@ GAP = "outbox_gap"
 """The kind of a message that stands for lost ones."""
 OVERHEAD_BYTES = 200
 """What a message takes in the outbox besides its body, about."""
+
+
+class Amount(NamedTuple):
+    """Of messages."""
+
+    messages: int
+    bytes: int
+    """About."""
+
+    def plus(self, other: Amount) -> Amount:
+        """Both together."""
+        return Amount(self.messages + other.messages, self.bytes + other.bytes)
+
+    def less(self, other: Amount) -> Amount:
+        """Without some of them."""
+        return Amount(self.messages - other.messages, self.bytes - other.bytes)
+
+
+NOTHING = Amount(0, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from pipeline.clock import Clock
 from pipeline.errors import ConfigError
 from sinks.output import prepare_folder
 from sinks.queues.damaged_spool import damage, open_spool
-from sinks.queues.messages import Draft, Message
+from sinks.queues.messages import NOTHING, Amount, Draft, Message
 from sinks.queues.progress import Progress
 from sinks.queues.spool import Spool, SpoolDamaged, SpoolFailed
 from sinks.queues.waiting import Recent, Waiting
@@ -79,6 +79,8 @@ class Outbox:
         self._closing = threading.Event()
         self._failing = False  # the last commit did not work
         self._waiting = Waiting(memory_bytes)  # not yet on disk
+        self._storing = NOTHING  # on their way there
+        self._held = NOTHING  # on disk
         self._recent = Recent(RECENT_BYTES)  # on disk and in memory
         self._dropped = 0  # of what was on disk
         self._progress = Progress()
@@ -207,15 +209,12 @@ class Outbox:
         with self._lock:
             return self._progress.taken >= self._last_seq and self._progress.settled
 
-    def left(self) -> int | None:
-        """How many messages are not delivered yet; None where the file does not tell."""
-        with self._file:
-            try:
-                on_disk = self._spool.count() if self._spool is not None else 0
-            except (SpoolDamaged, SpoolFailed):
-                return None  # the next use of the file says what is wrong with it
-            with self._lock:
-                return on_disk - len(self._progress.done) + len(self._waiting)
+    @property
+    def backlog(self) -> Amount:
+        """What is not delivered yet; asking never waits for the disk."""
+        with self._lock:
+            kept = self._held.plus(self._storing).plus(self._waiting.amount)
+            return Amount(max(kept.messages - len(self._progress.done), 0), kept.bytes)
 
     def _unwritten(self) -> bool:
         return bool(self._waiting or self._progress.done)
@@ -249,6 +248,7 @@ class Outbox:
             self._last_stored = max(self._last_stored, spool.last_seq)
             self._last_seq = max(self._last_seq, self._last_stored)
             self._recent.begin(self._last_stored)
+            self._held = spool.held
         return spool
 
     def _lost(self, now: datetime) -> Message | None:
@@ -263,6 +263,7 @@ class Outbox:
     def _write(self, *, store: bool) -> bool:
         with self._lock:
             done, refused = set(self._progress.done), dict(self._progress.refused)
+            self._storing = self._waiting.amount if store else NOTHING
             waiting = self._waiting.take_all() if store else []
         messages = [message for message in waiting if message.seq not in done]
         try:
@@ -271,11 +272,13 @@ class Outbox:
             self._spool.change(messages, refused.items(), done)
         except (SpoolDamaged, SpoolFailed, ConfigError) as error:
             with self._lock:
+                self._storing = NOTHING
                 self._waiting.put_back(messages)
                 self._shed_memory()
             self._fail(error)
             return False
         with self._lock:
+            self._storing, self._held = NOTHING, self._spool.held
             self._progress.written(done, refused)
             if messages:
                 self._last_stored = max(self._last_stored, messages[-1].seq)
@@ -301,6 +304,8 @@ class Outbox:
                     why = f"more than {self._max_bytes} bytes" if reason == "size" else "too old"
                     log.error("%s: the outbox drops its oldest messages: %s", self.stream, why)
                 self._dropped += count
+            with self._lock:
+                self._held = self._spool.held
         except (SpoolDamaged, SpoolFailed) as error:
             self._fail(error)
 
@@ -313,6 +318,8 @@ class Outbox:
             self._spool.close()
             self._spool = None
         with self._lock:
+            if self._spool is None:
+                self._held = NOTHING
             if not self._failing:
                 words = "%s: the outbox %s cannot be written: %s; up to %d MB wait in memory"
                 log.error(words, self.stream, self.path, error, self._waiting.max_bytes >> 20)

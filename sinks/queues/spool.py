@@ -9,7 +9,16 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.errors import ConfigError
-from sinks.queues.messages import OVERHEAD_BYTES, Gap, GapReason, Message, SeqRange, gap_message
+from sinks.queues.messages import (
+    NOTHING,
+    OVERHEAD_BYTES,
+    Amount,
+    Gap,
+    GapReason,
+    Message,
+    SeqRange,
+    gap_message,
+)
 from sinks.queues.spool_rows import COLUMNS, PLACES, from_row, ranges, to_row
 
 MAX_REFUSED = 1_000
@@ -59,8 +68,8 @@ class Spool:
             raise ConfigError(f"{path}: cannot be opened: {error}") from error
         try:
             self._open()
-            self.size = self._total("messages")
-            """Bytes of all messages, about."""
+            self.held = self._total("messages")
+            """All messages."""
         except sqlite3.Error as error:
             self._db.close()
             if _is_damage(error):
@@ -99,15 +108,6 @@ class Spool:
         """
         return self._number("SELECT seq FROM sqlite_sequence WHERE name = 'messages'")
 
-    def count(self) -> int:
-        """Messages that are there.
-
-        Raises:
-            SpoolDamaged: the file is broken.
-            SpoolFailed: it cannot be read.
-        """
-        return self._number("SELECT count(*) FROM messages")
-
     def read(self, after: int, limit: int, limit_bytes: int) -> list[Message]:
         """The messages that follow a number, in order, at least one if there is one.
 
@@ -138,16 +138,16 @@ class Spool:
             SpoolDamaged: the file is broken.
             SpoolFailed: nothing was changed.
         """
-        size = self.size
+        held = self.held
         try:
             with _faults(), self._transaction():
                 self._set_aside(refused)
-                size -= self._remove(ranges(remove))
-                size += self._store(store)
+                held = held.less(self._remove(ranges(remove)))
+                held = held.plus(self._store(store))
         except SpoolFailed:
             self._make_room()
             raise
-        self.size = size
+        self.held = held
 
     def exceeds(self, max_bytes: int, since_s: float) -> bool:
         """Whether there is too much in it.
@@ -159,7 +159,7 @@ class Spool:
             SpoolDamaged: the file is broken.
             SpoolFailed: it cannot be read.
         """
-        if self.size > max_bytes:
+        if self.held.bytes > max_bytes:
             return True
         with _faults():
             row = self._db.execute("SELECT made_s FROM messages ORDER BY seq LIMIT 1").fetchone()
@@ -181,7 +181,7 @@ class Spool:
             SpoolDamaged: the file is broken.
             SpoolFailed: nothing was changed.
         """
-        excess = self.size - max_bytes
+        excess = self.held.bytes - max_bytes
         oldest = self.read(after, 1, 1)
         if not oldest or (excess <= 0 and oldest[0].made_s >= since_s):
             return None
@@ -196,11 +196,9 @@ class Spool:
         if count == 0:
             return None
         told = gap_message(self._stream, gap, when, seq=last)
-        size = self.size
         with _faults(), self._transaction():
-            size -= self._remove([(after + 1, last)])
-            size += self._store([told])
-        self.size = size
+            held = self.held.less(self._remove([(after + 1, last)])).plus(self._store([told]))
+        self.held = held
         return count, reason
 
     def close(self) -> None:
@@ -229,7 +227,7 @@ class Spool:
                 (MAX_REFUSED,),
             )
 
-    def _store(self, messages: Sequence[Message]) -> int:
+    def _store(self, messages: Sequence[Message]) -> Amount:
         # Many rows a statement: the interpreter is let go, and fought for again, at each.
         for begin in range(0, len(messages), _ROWS):
             rows = [to_row(message) for message in messages[begin : begin + _ROWS]]
@@ -238,23 +236,23 @@ class Spool:
                 f"INSERT INTO messages ({COLUMNS}) VALUES {places}",
                 [value for row in rows for value in row],
             )
-        return sum(message.size for message in messages)
+        return Amount(len(messages), sum(message.size for message in messages))
 
-    def _remove(self, seqs: Iterable[SeqRange]) -> int:
-        size = 0
+    def _remove(self, seqs: Iterable[SeqRange]) -> Amount:
+        removed = NOTHING
         for both in seqs:
-            size += self._total("messages WHERE seq BETWEEN ? AND ?", both)
+            removed = removed.plus(self._total("messages WHERE seq BETWEEN ? AND ?", both))
             self._db.execute("DELETE FROM messages WHERE seq BETWEEN ? AND ?", both)
-        return size
+        return removed
 
     def _number(self, query: str) -> int:
         with _faults():
             row = self._db.execute(query).fetchone()
         return 0 if row is None else int(row[0])
 
-    def _total(self, of: str, values: SeqRange | tuple[()] = ()) -> int:
-        total = f"SELECT coalesce(sum(length(body) + {OVERHEAD_BYTES}), 0) FROM {of}"
-        return int(self._db.execute(total, values).fetchone()[0])
+    def _total(self, of: str, values: SeqRange | tuple[()] = ()) -> Amount:
+        total = f"SELECT count(*), coalesce(sum(length(body) + {OVERHEAD_BYTES}), 0) FROM {of}"
+        return Amount(*self._db.execute(total, values).fetchone())
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

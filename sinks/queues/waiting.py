@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 
 from pipeline.clock import Clock
-from sinks.queues.messages import Gap, Message, gap_message
+from sinks.queues.messages import Amount, Gap, Message, gap_message
 
 
 class Waiting:
@@ -28,6 +28,11 @@ class Waiting:
 
     def __iter__(self) -> Iterator[Message]:
         return iter(self._messages)
+
+    @property
+    def amount(self) -> Amount:
+        """What is in it."""
+        return Amount(len(self._messages), self._bytes)
 
     @property
     def first_seq(self) -> int:

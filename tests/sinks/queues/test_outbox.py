@@ -34,7 +34,7 @@ def test_what_is_not_acknowledged_comes_again(tmp_path: Path) -> None:
         assert keys(box.take(0)) == names(1, 5)
         box.settle([1, 2, 4])
         assert not box.drained()
-        assert box.left() == 2
+        assert box.backlog.messages == 2
         assert keys(box.take(0)) == ["k3", "k5"]
         box.settle([3, 5])
         assert box.drained()
@@ -47,7 +47,7 @@ def test_a_run_begins_with_what_the_last_one_left(tmp_path: Path) -> None:
         box.settle([1, 2])
     with outbox(tmp_path) as box:
         box.append(drafts(5, 6))
-        assert box.left() == 4
+        assert box.backlog.messages == 4
         box.commit()
         taken = take_all(box)
     assert keys(taken) == names(3, 6)
@@ -101,7 +101,7 @@ def test_a_message_that_is_refused_is_set_aside(tmp_path: Path) -> None:
         assert keys(box.take(0)) == ["k3"]
         box.settle([3])
     with outbox(tmp_path) as box:
-        assert box.left() == 0
+        assert box.backlog.messages == 0
         assert box._spool is not None
         rows = box._spool._db.execute("SELECT seq, key, reason FROM refused").fetchall()
     assert rows == [(2, "k2", "too large")]
@@ -228,3 +228,34 @@ def test_row_32_killed_with_a_backlog_loses_nothing_that_was_stored(tmp_path: Pa
     assert len(taken) >= printed - 1  # the last line may have been cut off
     assert keys(taken) == names(1, len(taken))
     assert [message.seq for message in taken] == list(range(1, len(taken) + 1))
+
+
+def test_the_backlog_tells_what_is_not_delivered_wherever_it_is(tmp_path: Path) -> None:
+    with outbox(tmp_path) as box:
+        assert box.backlog == (0, 0)
+        box.append(drafts(1, 10, size=1000))
+        assert box.backlog.messages == 10
+        assert 10_000 <= box.backlog.bytes <= 13_000
+        kept = box.backlog
+        box.commit()
+        assert box.backlog == kept
+        assert len(box.take(0)) == 10
+        assert box.backlog == kept, "it may come again"
+        box.settle(range(1, 8))
+        assert box.backlog.messages == 3
+        box.commit()
+        assert box.backlog.messages == 3
+        assert box.backlog.bytes < kept.bytes / 2
+    with outbox(tmp_path) as box:
+        assert box.backlog.messages == 3
+        take_all(box)
+        box.commit()
+        assert box.backlog == (0, 0)
+
+
+def test_the_backlog_is_told_while_the_disk_hangs(tmp_path: Path) -> None:
+    with outbox(tmp_path) as box:
+        stored(box, 1, 3)
+        with box._file:  # as a commit that waits for the disk would
+            box.append(drafts(4, 5))
+            assert box.backlog.messages == 5
