@@ -77,10 +77,22 @@ def buckets(found: Values, name: str, **labels: str) -> list[tuple[float, float]
     )
 
 
+class Held(Finder):
+    """A detector that waits with its first batch until it may go on."""
+
+    def __init__(self, make: MakeDetections) -> None:
+        self.begun, self.may_go_on = threading.Event(), threading.Event()
+        super().__init__(make, self._wait)
+
+    def _wait(self) -> None:
+        self.begun.set()
+        assert self.may_go_on.wait(30)
+
+
 @pytest.fixture
-def run(tmp_path: Path, make_detections: MakeDetections) -> Iterator[tuple[Watching, Any]]:
+def run(tmp_path: Path, make_detections: MakeDetections) -> Iterator[tuple[Watching, Any, Held]]:
     """Two cameras that are watched and recorded; entered."""
-    clock, watching = SystemClock(), Watching()
+    clock, watching, detector = SystemClock(), Watching(), Held(make_detections)
     sources = [
         open_source(f"test://{pattern}?size=64x48&fps=100&drop={drop}", name, clock)
         for name, pattern, drop in (("gate", "ball", 0.0), ("yard-2", "bars", 0.3))
@@ -89,7 +101,7 @@ def run(tmp_path: Path, make_detections: MakeDetections) -> Iterator[tuple[Watch
     with VideoRecorder(paths) as recorder:
         watching.pipeline = Pipeline(
             sources,
-            Finder(make_detections),
+            detector,
             {"record": recorder, "watching": watching},
             {},
             clock=clock,
@@ -98,14 +110,18 @@ def run(tmp_path: Path, make_detections: MakeDetections) -> Iterator[tuple[Watch
             lane_capacity=4,
             max_frames=40,
         )
-        yield watching, recorder
+        yield watching, recorder, detector
 
 
-def test_a_real_run_is_told_right_at_every_moment(run: tuple[Watching, Any]) -> None:
-    watching, recorder = run
+def test_a_real_run_is_told_right_at_every_moment(run: tuple[Watching, Any, Held]) -> None:
+    watching, recorder, detector = run
     registry, scrapes = registry_of(watching, record=recorder), 0
     assert watching.pipeline is not None
     with watching.pipeline as pipeline:
+        assert detector.begun.wait(30)
+        found = values(registry)
+        assert sum(value(found, "frames_in_flight", camera=n) for n in ("gate", "yard-2")) > 0
+        detector.may_go_on.set()
         while not pipeline.wait(0.02):
             found, scrapes = values(registry), scrapes + 1
             for name in ("gate", "yard-2"):
