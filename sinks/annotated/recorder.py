@@ -71,10 +71,10 @@ class VideoRecorder:
         self._taken = set(self._paths.values())
         self._archive, self._archived, self._length_s = archive, archived, length_s
         self._source_count = len(self._paths) + len(archived)  # they share the cores
-        self._written = Written() if archive is None else archive.written
         self._exact = exact
         self._encoding = encoding or Encoding()
         self._clock = clock or SystemClock()
+        self._written = Written() if archive is None else archive.written
         self._recordings: dict[str, _Recording] = {}
         self._files: list[Path] = []
         self._entered = False
