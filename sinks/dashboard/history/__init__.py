@@ -1,0 +1,1 @@
+"""What the dashboard remembers: events and the best picture of each object."""
