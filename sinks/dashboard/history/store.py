@@ -133,7 +133,7 @@ class Store:
             for reader in self._idle:
                 reader.close()
         with self._using, closing(self._db):
-            self._db.execute("PRAGMA incremental_vacuum").fetchall()
+            self._db.executescript("PRAGMA incremental_vacuum")  # execute() frees one page only
 
     def _take_reader(self, path: Path) -> sqlite3.Connection:
         with self._pooling:
