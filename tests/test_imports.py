@@ -17,7 +17,7 @@ SHARED = {
         *("types", "picture", "events", "errors", "clock", "protocols", "config", "redact"),
         *("extras", "figure", "snapshot", "whole_file", "backoff", "sink_config", "encoding"),
         *("packets", "retention_config", "recording_config", "dashboard_config"),
-        *("control", "histogram", "annotate"),
+        *("control", "histogram", "annotate", "scene"),
     )
 }
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))

@@ -1,0 +1,1 @@
+"""What the cameras see now, for those who look."""
