@@ -49,14 +49,14 @@ class Page:
     @contextmanager
     def talk(self) -> Iterator[ClientConnection]:
         """A WebSocket to it."""
-        with connect(f"ws://{self.address}/api/live", proxy=None, open_timeout=PATIENCE_S) as socket:
+        with connect(
+            f"ws://{self.address}/api/live", proxy=None, open_timeout=PATIENCE_S
+        ) as socket:
             yield socket
 
 
 @contextmanager
-def serving(
-    live: LiveView, caller: Caller | None = None, recheck_s: float = 5.0
-) -> Iterator[Page]:
+def serving(live: LiveView, caller: Caller | None = None, recheck_s: float = 5.0) -> Iterator[Page]:
     """Serve live pictures on a free port; ends them as the dashboard does."""
     app = FastAPI()
     app.include_router(live_router(live, recheck_s))
