@@ -36,8 +36,8 @@ def coloured(frame: Frame, full_range: bool, matrix: Matrix) -> Frame:
     y = 110 + 40 * np.sin(rows / height * 3) * np.cos(columns / width * 3)
     u = 128 + 25 * np.cos(chroma_rows / height * 6)
     v = 128 + 25 * np.sin(chroma_columns / width * 6)
-    planes = (np.rint(plane).astype(np.uint8) for plane in (y, u, v))
-    return replace(frame, picture=Picture(*planes, full_range, matrix))
+    y, u, v = (np.rint(plane).astype(np.uint8) for plane in (y, u, v))
+    return replace(frame, picture=Picture(y, u, v, full_range, matrix))
 
 
 @pytest.mark.parametrize("full_range", [False, True])

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pipeline.scene import Scene
-from sinks.dashboard.live import live_view
+from sinks.dashboard.live import drawing, live_view
 from sinks.dashboard.live.live_view import MOST_VIEWERS, SWEEP_S, LiveView, TooManyViewers
 from sinks.dashboard.live.view import Shot, View
 from sinks.dashboard.live.viewer import Viewer
@@ -28,7 +28,7 @@ GATE = View("gate", 320, False)
 def made(monkeypatch: pytest.MonkeyPatch) -> list[Shot]:
     """Every picture that is made."""
     shots: list[Shot] = []
-    make = live_view.make_shot
+    make = drawing.make_shot
 
     def note(*args: Any) -> Shot:
         shots.append(make(*args))
