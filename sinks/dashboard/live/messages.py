@@ -1,4 +1,16 @@
-"""What the page and the server say to each other over `/api/live`."""
+"""What the page and the server say to each other over `/api/live`.
+
+A page says, as JSON,
+
+    {"watch": [{"camera": "gate", "width": 640, "fps": 10, "rules": false}]}
+    {"ack": "gate"}
+
+The first replaces what it watched before. The second says that a picture was shown: until then no
+other of that camera follows, and then the newest. The server sends, as bytes, the length of a
+header (4, big-endian), the header (JSON) and a JPEG. It closes with 4400 after a message that is
+none of these, with 4401 when the session has ended, with 4429 where too many look already, and
+with 1001 when it ends itself.
+"""
 
 from __future__ import annotations
 

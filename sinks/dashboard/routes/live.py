@@ -77,7 +77,7 @@ def live_router(live: LiveView, recheck_s: float = RECHECK_S) -> APIRouter:
 
     @router.websocket("/api/live")
     async def pictures(websocket: WebSocket) -> None:
-        """Pictures of any number of cameras; docs/dashboard.md has the protocol."""
+        """Pictures of any number of cameras; `live/messages.py` has the protocol."""
         await converse(websocket, live, recheck_s)
 
     return router
