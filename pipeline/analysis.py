@@ -16,6 +16,7 @@ from pipeline.rules.zones import ZoneWatch
 from pipeline.scene import LineView, Scene, ZoneView
 from pipeline.stream_time import keep_time
 from pipeline.track import track
+from pipeline.tracking.byte_track import ByteTracker
 from pipeline.tracking.settings import TrackerSettings
 from pipeline.types import Result
 
@@ -26,7 +27,7 @@ class Analysis:
     Args:
         tracking: how objects are followed from frame to frame; None for not at all, which leaves
             only masks.
-        rules: those of a source, by its id.
+        rules: those of a source, by its id: another object once they have changed. Masks do not.
         objects: when objects are told of.
         trail_s: for how long the ways of objects are remembered, for drawing.
     """
@@ -43,6 +44,7 @@ class Analysis:
         self._objects = objects or ObjectSettings()
         self._trail_s = trail_s
         self._sources: dict[str, SourceAnalysis] = {}
+        self._trackers: dict[str, ByteTracker] = {}
 
     def follow(self, results: Iterable[Result]) -> Iterator[Result]:
         """Take results into account.
@@ -59,20 +61,18 @@ class Analysis:
         if self._tracking is None:
             yield from results
             return
-        for result in track(results, self._tracking):
+        for result in track(results, self._tracking, self._trackers):
             source_id = result.frame.source_id
             source = self._sources.get(source_id)
             if source is None:
-                source = SourceAnalysis(
-                    self._rules(source_id),
-                    ObjectWatch(self._objects, self._tracking.confirm_frames),
-                    self._trail_s,
-                )
-                self._sources[source_id] = source
-            yield source.follow(result)
+                objects = ObjectWatch(self._objects, self._tracking.confirm_frames)
+                source = self._sources[source_id] = SourceAnalysis(objects, self._trail_s)
+            yield source.follow(result, self._rules(source_id))
 
     def end(self, source_id: str) -> list[Event]:
         """Let go of what is at a source that has ended; the events of that. Its counts stay."""
+        if source_id in self._trackers:
+            self._trackers[source_id].end()
         source = self._sources.get(source_id)
         return [] if source is None else source.end()
 
@@ -84,26 +84,28 @@ class Analysis:
 class SourceAnalysis:
     """What happens at one source."""
 
-    def __init__(self, rules: SourceRules, objects: ObjectWatch, trail_s: float) -> None:
+    def __init__(self, objects: ObjectWatch, trail_s: float) -> None:
         self._objects = objects
-        self._zones = [ZoneWatch(zone) for zone in rules.zones]
-        self._lines = [LineWatch(line) for line in rules.lines]
+        self._rules = SourceRules()
+        self._zones: list[ZoneWatch] = []
+        self._lines: list[LineWatch] = []
         self._trails = Trails(trail_s) if trail_s else None
         self._now: Now | None = None
         self._clock_s = 0.0
         """Stream time watched up to the latest frame that was inferred."""
 
-    def follow(self, result: Result) -> Result:
-        """Take the next result into account."""
-        tracks, events = result.tracks, list[Event]()
+    def follow(self, result: Result, rules: SourceRules) -> Result:
+        """Take the next result into account, by the rules that hold from then on."""
+        tracks = result.tracks
         if tracks is None:
             return result
+        now = Now.of(result.frame, self._clock_s + result.lapse.watched_s)
+        events = [] if rules is self._rules else self._change(rules, now)
         if result.inferred:
-            self._clock_s += result.lapse.watched_s
-            self._now = now = Now.of(result.frame, self._clock_s)
+            self._clock_s, self._now = now.time_s, now
             ended = self._objects.forget(tracks.ended)
             lives = self._objects.look(tracks, result.frame.picture, now)
-            events = self._events(lives, ended, now, "gone")
+            events += self._events(lives, ended, now, "gone")
         trails = {} if self._trails is None else self._trails.follow(tracks, result.frame.time_s)
         scene = Scene(
             [ZoneView(watch.zone, watch.occupancy, watch.crowded) for watch in self._zones],
@@ -119,6 +121,19 @@ class SourceAnalysis:
         ended = self._objects.forget(self._objects.all())
         events = self._events([], ended, self._now, "source_ended")
         return events + [event for zone in self._zones for event in zone.end(self._now)]
+
+    def _change(self, rules: SourceRules, now: Now) -> list[Event]:
+        """Let other rules hold; those that stay as they were go on, with all that they know."""
+        zones = {watch.zone.name: watch for watch in self._zones}
+        lines = {watch.line.name: watch for watch in self._lines}
+        self._rules, self._zones, self._lines = rules, [], []
+        for zone in rules.zones:
+            stays = zone.name in zones and zone.is_like(zones[zone.name].zone)
+            self._zones.append(zones.pop(zone.name) if stays else ZoneWatch(zone))
+        for line in rules.lines:
+            stays = line.name in lines and line.is_like(lines[line.name].line)
+            self._lines.append(lines[line.name] if stays else LineWatch(line))
+        return [event for gone in zones.values() for event in gone.close(now)]
 
     def _events(
         self, lives: list[Life], ended: list[Life], now: Now, reason: EndReason

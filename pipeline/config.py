@@ -123,7 +123,8 @@ class Config(Settings):
     @classmethod
     def _accept_plain_addresses(cls, value: object) -> object:
         if isinstance(value, list):
-            return [item if isinstance(item, Mapping) else {"source": item} for item in value]
+            mapped = (Mapping, SourceConfig)
+            return [item if isinstance(item, mapped) else {"source": item} for item in value]
         return value
 
     @field_validator("device")
@@ -159,6 +160,11 @@ class Config(Settings):
     def clock_zone(self) -> tzinfo | None:
         """The time zone; None for the machine's."""
         return None if self.timezone is None else _zone(self.timezone)
+
+    @property
+    def has_page(self) -> bool:
+        """Whether the run can be watched and steered while it goes on."""
+        return self.dashboard is not None and self.dashboard.listen is not None
 
     @property
     def detector_score(self) -> float:

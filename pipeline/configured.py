@@ -21,23 +21,28 @@ from pipeline.packets import MediaSink, tap_of
 from pipeline.privacy import Masked
 from pipeline.protocols import Detector, Sink, Source
 from pipeline.rules.objects import ObjectSettings
+from pipeline.rules.rule_book import RuleBook
 from pipeline.types import Result
 
 TRAIL_S = 2.0
 """For how long the way of an object is drawn."""
 
 
-def make_analysis(config: Config, *, snapshots: bool, trails: bool) -> Analysis:
+def make_analysis(
+    config: Config, *, snapshots: bool, trails: bool, rules: RuleBook | None = None
+) -> Analysis:
     """What follows the detector.
 
     Args:
         config: tracking, rules and masks.
         snapshots: keep the best picture of each object.
         trails: remember where objects were lately, for drawing.
+        rules: to begin with those of `config`, where they may change.
     """
+    rules = rules or RuleBook(config.rules)
     objects = ObjectSettings(config.objects.appear_frames, config.objects.heartbeat_s, snapshots)
     trail_s = TRAIL_S if trails and config.draw.trails else 0.0
-    return Analysis(config.tracker(), config.rules, objects, trail_s)
+    return Analysis(config.tracker(), rules.of, objects, trail_s)
 
 
 def drawing_style(config: Config) -> Style:
@@ -171,6 +176,7 @@ def make_pipeline(
     clock: Clock,
     events: Mapping[str, Sink[Event]] | None = None,
     media: Mapping[str, MediaSink] | None = None,
+    rules: RuleBook | None = None,
 ) -> Pipeline:
     """Join sources, detector and sinks.
 
@@ -182,8 +188,9 @@ def make_pipeline(
         clock: for latencies.
         events: see `Pipeline`.
         media: see `Pipeline`.
+        rules: see `make_analysis`.
     """
-    snapshots = config.snapshots is not None or config.clips is not None
+    snapshots = config.snapshots is not None or config.clips is not None or config.has_page
     drawn = config.record is not None or config.push is not None or config.display
     asked = map(config.attention, config.sources)
     return Pipeline(
@@ -198,7 +205,10 @@ def make_pipeline(
         batch_per_source=config.batch.per_source,
         lane_capacity=config.batch.lane,
         attention=dict(zip(config.source_ids(), asked, strict=True)),
-        analysis=make_analysis(config, snapshots=snapshots, trails=drawn),
+        analysis=make_analysis(
+            config, snapshots=snapshots, trails=drawn or config.has_page, rules=rules
+        ),
         draw=partial(annotate, style=drawing_style(config)),
         max_frames=config.max_frames,
+        keep_open=config.has_page,
     )

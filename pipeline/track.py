@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, MutableMapping
 from dataclasses import replace
 
 from pipeline.tracking.byte_track import ByteTracker
@@ -10,17 +10,22 @@ from pipeline.tracking.settings import TrackerSettings
 from pipeline.types import Result
 
 
-def track(results: Iterable[Result], settings: TrackerSettings) -> Iterator[Result]:
+def track(
+    results: Iterable[Result],
+    settings: TrackerSettings,
+    trackers: MutableMapping[str, ByteTracker] | None = None,
+) -> Iterator[Result]:
     """Follow the objects of every source.
 
     Args:
         results: of any number of sources, each in order, with their `lapse`.
         settings: for all of them.
+        trackers: gets that of each source, for whoever is to end its tracks.
     Yields:
         The same results, in order. Their detections are the sure ones, with track ids, and
         `tracks` says where the objects are: in frames that the detector was not given too.
     """
-    trackers: dict[str, ByteTracker] = {}
+    trackers = {} if trackers is None else trackers
     for result in results:
         frame = result.frame
         tracker = trackers.get(frame.source_id)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+import numpy as np
 
 from pipeline.rules.geometry import Anchor, Box, Points
 from pipeline.rules.hours import ALWAYS, Hours
@@ -49,6 +51,12 @@ class Rule:
     hours: Hours = ALWAYS
     """When the rule holds; at other times nobody is in a zone, and nobody crosses a line."""
 
+    def is_like(self, other: Rule) -> bool:
+        """Whether another one is the same in everything; points are arrays, which know no `==`."""
+        return type(self) is type(other) and all(
+            _equal(getattr(self, field.name), getattr(other, field.name)) for field in fields(self)
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone(Rule):
@@ -90,3 +98,9 @@ class SourceRules:
     zones: tuple[Zone, ...] = ()
     lines: tuple[Line, ...] = ()
     ignore: tuple[IgnoreMask, ...] = ()
+
+
+def _equal(one: object, other: object) -> bool:
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return np.array_equal(one, other)
+    return one == other

@@ -66,14 +66,21 @@ class ZoneWatch:
             for life in lives:
                 events += self._look_at(life, now)
         else:
-            inside = [visit.life for visit in self._visits.values()]
-            events += [event for life in inside for event in self._leave(life, now, now.time_s)]
+            events += self._empty(now)
         return events + self._count_heads(now)
+
+    def close(self, now: Now) -> list[ZoneEvent]:
+        """The zone is no more: whoever is in it leaves, and so does the crowd."""
+        return self._empty(now) + self.end(now)
 
     def end(self, now: Now) -> list[ZoneEvent]:
         """Tell the end of what else was told when the source has ended."""
         was_crowded, self.crowded = self.crowded, False
         return [self._event("zone_cleared", now)] if was_crowded and self._crowd_told else []
+
+    def _empty(self, now: Now) -> list[ZoneEvent]:
+        inside = [visit.life for visit in self._visits.values()]
+        return [event for life in inside for event in self._leave(life, now, now.time_s)]
 
     def _place(self, size: tuple[int, int]) -> None:
         """Find the corners, and how far past the border is clearly inside or outside."""

@@ -57,7 +57,7 @@ class ByteTracker:
         """
         if size != self._size or lapse.outage:
             self._size = size
-            self._keep(np.zeros(len(self._table.ids), bool))
+            self.end()
         self._class_names = detections.class_names
         if not len(self._table.ids) and not (detections.scores >= self.settings.sure_score).any():
             self._table.age(lapse)
@@ -84,6 +84,10 @@ class ByteTracker:
         self._drop_ended()
         reported = replace(detections.above(self.settings.sure_score), track_ids=ids)
         return reported, self._tracks(size, Lapse())
+
+    def end(self) -> None:
+        """Give up all tracks: what is seen next is nobody who was seen before."""
+        self._keep(np.zeros(len(self._table.ids), bool))
 
     def coast(self, size: tuple[int, int], lapse: Lapse) -> Tracks:
         """Say where the objects should be in a frame that nobody looked at."""

@@ -49,10 +49,9 @@ class Walk:
     """
 
     def __init__(self, *rules: Zone | Line, settings: ObjectSettings | None = None) -> None:
-        zones = tuple(rule for rule in rules if isinstance(rule, Zone))
-        lines = tuple(rule for rule in rules if isinstance(rule, Line))
+        self.change(*rules)
         watch = ObjectWatch(settings or ObjectSettings(appear_frames=1), confirm_frames=1)
-        self._analysis = SourceAnalysis(SourceRules(zones, lines), watch, 0.0)
+        self._analysis = SourceAnalysis(watch, 0.0)
         self._clock = StreamClock()
         self._index = 0
         self.events: list[Event] = []
@@ -63,6 +62,12 @@ class Walk:
         self.step_s = 1.0
         self.time_s = 0.0
         self.wall_time = NOON
+
+    def change(self, *rules: Zone | Line) -> None:
+        """Let other rules hold from the next frame on."""
+        zones = tuple(rule for rule in rules if isinstance(rule, Zone))
+        lines = tuple(rule for rule in rules if isinstance(rule, Line))
+        self._rules = SourceRules(zones, lines)
 
     def step(self, feet: Mapping[int, Foot], ended: Sequence[int] = (), passed=None) -> list[Event]:
         """Show a frame with objects where they stand; what is told of it."""
@@ -80,7 +85,7 @@ class Walk:
         )
         frame = Frame("cam", self._index, self.time_s, 0.0, self.wall_time, black())
         result = Result(frame, Detections.none(), annotate, tracks=tracks, passed=passed)
-        result = self._analysis.follow(self._clock.follow(result))
+        result = self._analysis.follow(self._clock.follow(result), self._rules)
         self.scene = result.scene
         self._index += 1
         self.time_s += self.step_s
