@@ -246,7 +246,8 @@ def _run(
                 live.update(live_table(pipeline, clock), refresh=True)
     if interrupts.exit_code:
         return interrupts.exit_code
-    failed = any(watched.failure for watched in pipeline.watched.values())
+    watched = pipeline.watched.values()
+    failed = any(item.failure and not item.removed for item in watched)
     return SourceError.exit_code if failed else 0
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pipeline.attention import Attention
 from pipeline.channel import Channel
 from pipeline.clock import Clock
+from pipeline.histogram import Histogram
 from pipeline.load import Load, Struggle
 from pipeline.schedule import Planned, Schedule
 from pipeline.types import Frame
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 OVERLOAD = 0.8
 """Load of the detector from which on it has no time for old frames, and is to blame for what is
 missed."""
+_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
+"""Bounds for how many frames there are in a batch."""
 
 
 class Batches:
@@ -49,11 +52,17 @@ class Batches:
         self._on_end = on_end
         self._load = Load()
         self._struggles: dict[str, Struggle] = {}
+        self.sizes = Histogram(_SIZES)
+        """How many frames the detector was given at once."""
 
     def open(self, source_id: str, live: bool, attention: Attention) -> None:
         """Expect frames of a source."""
         self._schedule.open(source_id, live, attention)
         self._struggles[source_id] = Struggle()
+
+    def attend(self, source_id: str, attention: Attention) -> None:
+        """Note that a source asks for something else from now on."""
+        self._schedule.attend(source_id, attention)
 
     def close(self, source_id: str) -> None:
         """Expect no more frames of a source than those in its lane."""
@@ -62,6 +71,11 @@ class Batches:
     def struggles(self, source_id: str) -> bool:
         """Whether a source gets clearly less attention than it asks for."""
         return self._struggles[source_id].on
+
+    @property
+    def load(self) -> float:
+        """Share of the time that the reader was busy lately, 0..1."""
+        return self._load.share
 
     def __iter__(self) -> Iterator[Sequence[Planned]]:
         """Yield batches until the end.
@@ -79,6 +93,8 @@ class Batches:
             begun_s = self._clock.monotonic()
             self._note_misses(batch, begun_s)
             if batch:
+                if inferred := sum(item.passed is None for item in batch):
+                    self.sizes.add(inferred)
                 yield batch
             ended_s = self._clock.monotonic()
             self._load.note(begun_s - asked_s, ended_s - begun_s)

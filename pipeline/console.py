@@ -148,7 +148,8 @@ def _state(watched: Watched, done: int, now_s: float, struggles: bool) -> Render
     status = watched.status
     if watched.ended:
         failed = watched.failure is not None
-        return Text("failed", style="red") if failed else Text("done", style="green")
+        word = watched.removed or "done"
+        return Text("failed", style="red") if failed else Text(word, style="green")
     if status is not None:
         if status.state == "online" and struggles:
             return Text("online, overload", style="yellow")

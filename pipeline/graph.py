@@ -21,7 +21,7 @@ from pipeline.analysis import Analysis
 from pipeline.annotate import annotate
 from pipeline.attention import Attention
 from pipeline.batches import Batches
-from pipeline.channel import Channel, DropReason, Lane
+from pipeline.channel import Channel, DropReason
 from pipeline.clock import Clock
 from pipeline.detect import detect
 from pipeline.events import CameraEvent, Event
@@ -99,12 +99,12 @@ class Pipeline(Runner):
 
         self._frames = frames = Channel[Frame]("frames", count_drop)
         keepers = media_sinks or {}
-        self._outlets = outlets = Outlets(sinks, event_sinks, keepers, clock, lane_capacity)
+        self.outlets = outlets = Outlets(sinks, event_sinks, keepers, clock, lane_capacity)
         self._media = MediaSinks(keepers, outlets.media)
         self.left_behind: set[str] = set()
         """Sinks that hang, for which nobody waits any more."""
         self._feed = EventFeed(list(outlets.events.values()), run_name(clock))
-        self._batches = batches = Batches(
+        self.batches = batches = Batches(
             frames,
             Schedule(batch_size, batch_per_source),
             batch_wait_s,
@@ -142,33 +142,44 @@ class Pipeline(Runner):
             attention: what it asks of the detector; None for the usual.
         Raises:
             ValueError: one of the same id is watched already, or the pipeline has ended.
+            RuntimeError: the machine gives no more threads.
         """
         source_id = source.source_id
         with self._changing:
             known = self.watched.get(source_id)
-            if known is not None and not known.ended:
+            if known is not None and not known.done.is_set():
                 raise ValueError(f"source {source_id!r} is watched already")
             if self.stopping.is_set():
                 raise ValueError(f"source {source_id!r} cannot be added: the run is ending")
             lane = self._frames.open_lane(
                 self._lane_capacity, "drop_oldest" if source.live else "block"
             )
-            self._batches.open(source_id, source.live, attention or Attention())
-            self._outlets.open(source_id, source.live)
-            meter = known.meter if known is not None else Meter()
-            watched = Watched(source, self._max_frames, meter)
-            self.add_worker(Worker(f"source {source_id}", partial(self._watch, watched, lane)))
-            self.watched[source_id] = watched
+            self.batches.open(source_id, source.live, attention or Attention())
+            self.outlets.open(source_id, source.live)
+            watched = Watched(source, self._max_frames, known.meter if known else Meter(), lane)
+            watched.outages = known.outages if known else 0
+            self.watched[source_id] = watched  # before its thread can end
+            try:
+                self.add_worker(Worker(f"source {source_id}", partial(self._watch, watched)))
+            except RuntimeError:
+                self._give_up(watched)
+                raise
 
-    def remove(self, source_id: str) -> None:
+    def remove(self, source_id: str, reason: str = "removed") -> Watched:
         """Stop watching a source; what it has delivered is still worked off.
 
+        Returns:
+            What is known of it; its `done` tells when another of the same id may be added.
         Raises:
             KeyError: no such source is watched.
         """
-        watched = self._running_source(source_id)
-        watched.removed = True
+        with self._changing:
+            watched = self.watched[source_id]
+            if watched.removed:
+                raise KeyError(source_id)
+            watched.removed = reason
         self._end_reading(watched)
+        return watched
 
     def restart(self, source_id: str) -> None:
         """Let go of a source and open it anew.
@@ -176,13 +187,16 @@ class Pipeline(Runner):
         Raises:
             KeyError: no such source is watched.
         """
-        watched = self._running_source(source_id)
-        watched.again = True
+        with self._changing:
+            watched = self.watched[source_id]
+            if watched.ended or watched.removed:
+                raise KeyError(source_id)
+            watched.again = True
         self._end_reading(watched)
 
     def struggles(self, source_id: str) -> bool:
         """Whether the machine cannot infer as many frames of a source as this asks for."""
-        return self._batches.struggles(source_id)
+        return self.batches.struggles(source_id)
 
     def stop(self) -> None:
         """Ask the sources to end; what they delivered is still worked off."""
@@ -199,48 +213,44 @@ class Pipeline(Runner):
 
     def sinks_dropped(self) -> dict[str, dict[str, int]]:
         """Results, events and media that sinks were never given, by sink and reason."""
-        return {name: dict(outlet.dropped) for name, outlet in self._outlets.all.items()}
+        return {name: dict(outlet.dropped) for name, outlet in self.outlets.all.items()}
 
     def give_up_sinks(self) -> None:
         """Drop what waits for sinks that are behind."""
-        self._outlets.give_up()
+        self.outlets.give_up()
 
     def leave_sinks(self) -> None:
         """Wait no longer for sinks that hang: their threads are left behind, all others end."""
-        for name in self.leave(self._outlets.all):
+        for name in self.leave(self.outlets.all):
             self.left_behind.add(name)
             log.error("%s: hangs; ended without it, its files may be cut short", name)
 
     def _end_reading(self, watched: Watched) -> None:
         watched.stop.set()
-        self._outlets.wake()
+        self.outlets.wake()
 
-    def _running_source(self, source_id: str) -> Watched:
-        with self._changing:
-            watched = self.watched[source_id]
-            if watched.ended or watched.removed:
-                raise KeyError(source_id)
-            return watched
-
-    def _watch(self, watched: Watched, lane: Lane[Frame]) -> None:
+    def _watch(self, watched: Watched) -> None:
         """Read a source to its end, frames into its lane and packets to the media sinks."""
         reader = SourceReader(
             watched,
-            lane,
             self.ledger,
             self._publish_camera,
-            self._outlets.wait_for_room,
+            self.outlets.wait_for_room,
             self._clock,
             self._changing,
             self.stopping,
         )
-        with lane:  # closed last: whoever reads looks then what else has ended
-            try:
-                with self._media.open(watched.source):
-                    reader.read()
-            finally:
-                self._batches.close(watched.source.source_id)
-                watched.ended = True
+        try:
+            with self._media.open(watched.source):
+                reader.read()
+        finally:
+            self._give_up(watched)
+
+    def _give_up(self, watched: Watched) -> None:
+        """Note that nothing more comes of a source."""
+        self.batches.close(watched.source.source_id)
+        watched.ended = True
+        watched.lane.close()  # last: whoever reads looks then what else has ended
 
     def _publish_camera(self, event: CameraEvent) -> None:
         self._feed.publish(event)
@@ -250,7 +260,7 @@ class Pipeline(Runner):
         """Give every result to every sink, and its events to the event sinks."""
         with self._feed, closing(self._media):
             try:
-                pump(self._published(results), list(self._outlets.results.values()))
+                pump(self._published(results), list(self.outlets.results.values()))
             finally:  # also where waiting frames are dropped
                 self._end_objects(None)
 
@@ -271,6 +281,7 @@ class Pipeline(Runner):
         ended = {event.source_id for event in events} if source_id is None else {source_id}
         for name in ended:
             self._media.put(SourceEnded(name, [e for e in events if e.source_id == name]))
+            self.watched[name].done.set()
 
     def _publish(self, events: Iterable[Event]) -> list[Event]:
         return [self._feed.publish(event) for event in events]

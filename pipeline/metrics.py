@@ -1,4 +1,4 @@
-"""Rates and latencies of one source, over a window of bounded size."""
+"""Rates and latencies of one source, over a window of bounded size and since the run began."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from pipeline.histogram import Histogram
 from pipeline.types import Frame, Result
 
 WINDOW = 512
@@ -24,6 +25,10 @@ class Meter:
         self._results_s: deque[float] = deque(maxlen=WINDOW)
         self._stages_s: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=WINDOW))
         self._detections = 0
+        self._size: tuple[int, int] | None = None
+        self.latency = Histogram()
+        """Seconds from captured frame to result."""
+        self._stages: defaultdict[str, Histogram] = defaultdict(Histogram)
 
     def record(self, result: Result, finished_s: float) -> None:
         """Take the result of one frame, ready at `finished_s` on the monotonic clock.
@@ -33,18 +38,35 @@ class Meter:
         stages = _stages(result, finished_s)
         with self._lock:
             self._results_s.append(finished_s)
+            self._size = result.frame.size
             if not result.inferred:
                 return
             self._inferred_s.append(finished_s)
             self._latencies_s.append(finished_s - result.frame.captured_s)
+            self.latency.add(finished_s - result.frame.captured_s)
             self._detections += len(result.detections)
             for stage, seconds in stages.items():
-                self._stages_s[stage].append(seconds)
+                self._note(stage, seconds)
 
     def record_stage(self, stage: str, seconds: float) -> None:
         """Take how long one frame spent in a stage after the result."""
         with self._lock:
-            self._stages_s[stage].append(seconds)
+            self._note(stage, seconds)
+
+    def _note(self, stage: str, seconds: float) -> None:
+        self._stages_s[stage].append(seconds)
+        self._stages[stage].add(seconds)
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """(height, width) of the latest frame, pixels; None before the first."""
+        return self._size
+
+    @property
+    def stages(self) -> Mapping[str, Histogram]:
+        """Seconds that frames spent in each stage; see `stages_s`."""
+        with self._lock:
+            return dict(self._stages)
 
     @property
     def detections(self) -> int:

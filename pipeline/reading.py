@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 
-from pipeline.channel import Lane
 from pipeline.clock import Clock
 from pipeline.errors import SourceError
 from pipeline.events import CameraEvent
@@ -22,8 +21,7 @@ class SourceReader:
     """Reads a source to its end, as often as it is restarted.
 
     Args:
-        watched: the source, and what is known of it.
-        lane: for its frames.
+        watched: the source, what is known of it, and the lane for its frames.
         ledger: told of every frame.
         publish: takes word of the camera.
         wait_for_room: waits, before a frame is handed on, for sinks that are behind with a file.
@@ -35,7 +33,6 @@ class SourceReader:
     def __init__(
         self,
         watched: Watched,
-        lane: Lane[Frame],
         ledger: Ledger,
         publish: Callable[[CameraEvent], object],
         wait_for_room: Callable[[str, threading.Event], None],
@@ -45,7 +42,7 @@ class SourceReader:
     ) -> None:
         self._watched = watched
         self._source_id = watched.source.source_id
-        self._lane = lane
+        self._lane = watched.lane
         self._ledger = ledger
         self._publish = publish
         self._wait_for_room = wait_for_room
@@ -114,7 +111,7 @@ class SourceReader:
         if status is None:
             return
         if watched.removed and status.state == "online":
-            self._publish_offline("removed")
+            self._publish_offline(watched.removed)
         elif watched.delivered == 0 and not watched.removed:
             reason = status.reason or "no picture came"
             watched.failure = SourceError(f"{self._source_id}: never online: {reason}")

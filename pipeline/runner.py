@@ -57,16 +57,21 @@ class Runner:
         """Give a worker a thread, which starts with the others, or at once when they run.
 
         Raises:
-            RuntimeError: all workers have ended.
+            RuntimeError: all workers have ended, or the machine gives no more threads.
         """
         thread = threading.Thread(target=self._work, args=(worker,), name=worker.name)
         with self._lock:
             if self._ended.is_set():
                 raise RuntimeError(f"{worker.name!r} comes too late: everything has ended")
-            self._running.add(thread)
             if self._started:
                 self._threads = [other for other in self._threads if other.is_alive()]
-                thread.start()
+                self._running.add(thread)  # before it can end
+                try:
+                    thread.start()
+                except RuntimeError:
+                    self._running.discard(thread)
+                    raise
+            self._running.add(thread)
             self._threads.append(thread)
 
     def start(self) -> None:

@@ -54,6 +54,10 @@ class Schedule:
         """Expect frames of a source."""
         self._sources[source_id] = _Source(live, attention)
 
+    def attend(self, source_id: str, attention: Attention) -> None:
+        """Note that a source asks for something else from now on; from any thread."""
+        self._sources[source_id].asked = _Asked.by(attention)
+
     def close(self, source_id: str) -> None:
         """Expect no more of them than those that wait."""
         self._sources[source_id].open = False
@@ -118,6 +122,24 @@ class Schedule:
         return 1 if source.live else self._per_source
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a source asks for, as one thing, as others may replace it at any time."""
+
+    pace: Pace
+    priority: float
+    refresh_s: float
+    gate: MotionGate | None
+    """None where frames count in which nothing moves."""
+
+    @classmethod
+    def by(cls, attention: Attention) -> _Asked:
+        pace, motion = Pace(attention.detect_fps), attention.motion
+        if motion is None:
+            return cls(pace, attention.priority, 0.0, None)
+        return cls(pace, attention.priority, motion.refresh_s, MotionGate(motion.threshold))
+
+
 class _Source:
     """One source: what it asks for and what it got."""
 
@@ -126,10 +148,7 @@ class _Source:
         self.open = True
         self.closing = False
         """It is not open, and nobody knows yet that nothing waits any more."""
-        self._priority = attention.priority
-        self._motion = attention.motion
-        self._pace = Pace(attention.detect_fps)
-        self._gate = None if self._motion is None else MotionGate(self._motion.threshold)
+        self.asked = _Asked.by(attention)
         self._owed = False
         """A frame is to be inferred: the first that waits."""
         self._inferred_s = 0.0
@@ -140,7 +159,7 @@ class _Source:
     def take_turn(self, turn: float) -> float:
         """Take the next turn, which is not before `turn`; returns it."""
         taken = max(self.next_turn, turn)
-        self.next_turn = taken + 1 / self._priority
+        self.next_turn = taken + 1 / self.asked.priority
         return taken
 
     def take(self, frames: deque[Frame]) -> Frame:
@@ -148,8 +167,9 @@ class _Source:
         frame = frames.popleft()
         self._owed = False
         self._inferred_s = frame.time_s
-        if self._gate is not None:
-            self._gate.remember(frame.picture)
+        gate = self.asked.gate
+        if gate is not None:
+            gate.remember(frame.picture)
         return frame
 
     def pass_by(self, frames: deque[Frame], newest_only: bool) -> list[Planned]:
@@ -175,10 +195,11 @@ class _Source:
 
     def _reason_to_pass(self, frame: Frame) -> PassReason | None:
         """Look at the next frame of the source; None if it is to be inferred."""
-        if not self._pace.takes(frame.time_s):
+        asked = self.asked
+        if not asked.pace.takes(frame.time_s):
             return "rate"
-        if self._gate is not None and self._motion is not None:
-            refresh = abs(frame.time_s - self._inferred_s) >= self._motion.refresh_s
-            if self._gate.is_still(frame.picture) and not refresh:
+        if asked.gate is not None:
+            refresh = abs(frame.time_s - self._inferred_s) >= asked.refresh_s
+            if asked.gate.is_still(frame.picture) and not refresh:
                 return "still"
         return None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+from pipeline.channel import Lane
 from pipeline.errors import SourceError
 from pipeline.metrics import Meter
 from pipeline.protocols import Source
-from pipeline.types import Status
+from pipeline.types import Frame, Status
 
 
 @dataclass(slots=True)
@@ -19,14 +20,16 @@ class Watched:
     max_frames: int | None
     """It is ended after so many frames; None for never."""
     meter: Meter
+    lane: Lane[Frame]
+    """Holds the frames that wait for the detector."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Ends the present reading of the source."""
     delivered: int = 0
     """Frames so far."""
     again: bool = False
     """Read it anew when the present reading has ended: it is being restarted."""
-    removed: bool = False
-    """It was taken out of the pipeline."""
+    removed: str = ""
+    """Why it was taken out of the pipeline, in a word; empty while it was not."""
     status: Status | None = None
     """What a live source is doing; None for others."""
     outages: int = 0
@@ -35,6 +38,8 @@ class Watched:
     """The fault by which it ended, if it did."""
     ended: bool = False
     """It delivers nothing more, for whatever reason."""
+    done: threading.Event = field(default_factory=threading.Event)
+    """All that it delivered has been worked off, and another of the same id may come."""
 
     @property
     def expected_frames(self) -> int | None:
@@ -50,5 +55,5 @@ class Watched:
         if self.status is None:
             return ""
         if self.ended:
-            return "ended"
+            return self.removed or "ended"
         return "" if self.status.state == "online" else self.status.state

@@ -29,8 +29,10 @@ def open_sinks(config: Config, clock: Clock, live: Sequence[str] = ()) -> Output
     source_ids = config.source_ids()
     push = None
     if config.push is not None:
-        push = Push(push_addresses(config.push, source_ids), clock)
-    archive = _record_archive(config.record, live, clock)
+        push = Push(push_addresses(config.push, source_ids), clock, template=config.push)
+    # Where there is a page, cameras may be added to a run that has none.
+    cameras = bool(live) or config.has_page
+    archive = _record_archive(config.record, cameras, clock)
     return open_outputs(
         source_ids,
         [item.source for item in config.sources],
@@ -48,14 +50,12 @@ def open_sinks(config: Config, clock: Clock, live: Sequence[str] = ()) -> Output
         ),
         media=open_copied(config.segments, config.clips, clock, source_ids),
         archive=archive,
-        archived=live if archive is not None else (),
+        archived=() if archive is None else live,
         segment_s=None if config.record is None else config.record.segment_s,
     )
 
 
-def _record_archive(
-    record: RecordConfig | None, live: Sequence[str], clock: Clock
-) -> Archive | None:
+def _record_archive(record: RecordConfig | None, cameras: bool, clock: Clock) -> Archive | None:
     """Where the annotated video of cameras is kept; None where none is kept in a folder.
 
     Raises:
@@ -68,7 +68,7 @@ def _record_archive(
             if key in record.model_fields_set:
                 raise ConfigError(f"record.{key}: needs a folder, and {record.folder} is one file")
         return None
-    return Archive(record.folder, record.retention, clock) if live else None
+    return Archive(record.folder, record.retention, clock) if cameras else None
 
 
 def _place(config: Config, source_id: str) -> Place:

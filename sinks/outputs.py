@@ -193,9 +193,10 @@ def recording_paths(record: Path, source_ids: Sequence[str]) -> dict[str, Path]:
     if suffix in _OTHER_VIDEO_SUFFIXES:
         raise ConfigError(f"record: {record}: recordings are mp4; name a .mp4 file or a folder")
     if is_one_file(record):
-        if len(source_ids) > 1:
+        if len(source_ids) != 1:
             raise ConfigError(
-                f"record: {record}: one file cannot hold {len(source_ids)} sources; name a folder"
+                f"record: {record}: one file cannot hold {len(source_ids) or 'any number of'} "
+                "sources; name a folder"
             )
         return {source_ids[0]: record}
     return {source_id: record / f"{source_id}.mp4" for source_id in source_ids}

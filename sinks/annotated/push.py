@@ -71,9 +71,11 @@ class Push:
     """Sends the annotated pictures of sources, each in a thread and a process of its own.
 
     Args:
-        addresses: by source; a source without one is not sent.
+        addresses: by source.
         clock: for the length of outages.
         delay: seconds to wait after a failure, by the seconds of the outage.
+        template: where sources that join later are sent to, with {source} in it; without that, and
+            by default, they are not sent.
     """
 
     def __init__(
@@ -81,10 +83,12 @@ class Push:
         addresses: Mapping[str, str],
         clock: Clock,
         delay: Callable[[float], float] = delay_s,
+        template: str = "",
     ) -> None:
         self.files: Sequence[Path] = ()
         """See `FileSink.files`: there are none."""
-        self._clock = clock
+        self._clock, self._delay = clock, delay
+        self._template = template if "{source}" in template else None
         self.streams = {
             source_id: PushedStream(source_id, url, clock, delay)
             for source_id, url in addresses.items()
@@ -93,7 +97,7 @@ class Push:
     @property
     def lost(self) -> Mapping[str, int]:
         """See `FileSink.lost`: frames that newer ones took the place of, or no server took."""
-        dropped = sum(stream.dropped for stream in self.streams.values())
+        dropped = sum(stream.dropped for stream in list(self.streams.values()))
         return {"server": dropped} if dropped else {}
 
     def prepare(self) -> None:
@@ -106,9 +110,13 @@ class Push:
 
     def write(self, result: Result, /) -> None:
         """Offer a result to its stream; never waits."""
-        stream = self.streams.get(result.frame.source_id)
-        if stream is not None:
-            stream.offer(result)
+        source_id = result.frame.source_id
+        if source_id not in self.streams and self._template is not None:
+            url = self._template.replace("{source}", source_id)
+            self.streams[source_id] = PushedStream(source_id, url, self._clock, self._delay)
+            self.streams[source_id].start()
+        if source_id in self.streams:
+            self.streams[source_id].offer(result)
 
     def __exit__(
         self,

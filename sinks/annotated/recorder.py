@@ -45,14 +45,14 @@ class VideoRecorder:
     file has `-2`, `-3` ... in its name, the first that is not there yet, or is one of an archive.
 
     Args:
-        paths: the file for each source id, which is replaced; its folder is created. A source
-            that joins later gets a new file of its name beside them. Other sources, where there
-            is an archive, are recorded there.
+        paths: the file for each source id, which is replaced; its folder is created. Other sources,
+            those that join later included, are recorded in the archive; where there is none, each
+            gets a new file of its name beside these.
         encoding: which encoder, and how.
         clock: for outages.
         exact: the same pictures make the same bytes, on any processor with any number of cores.
         archive: for the sources that have no path; entered and left by the recorder.
-        archived: the ids of these.
+        archived: the ids of those that are known.
         length_s: length of a file in the archive, after which a new one begins.
     """
 
@@ -70,7 +70,7 @@ class VideoRecorder:
         self._paths = dict(paths)
         self._taken = set(self._paths.values())
         self._archive, self._archived, self._length_s = archive, archived, length_s
-        self._source_count = len(self._paths) + len(archived)  # they share the cores
+        self._source_count = len(self._paths) + len(archived)
         self._exact = exact
         self._encoding = encoding or Encoding()
         self._clock = clock or SystemClock()
@@ -158,7 +158,8 @@ class VideoRecorder:
             return writer
         if writer is not None:
             self._end_file(recording)
-        threads = 1 if self._exact else (os.cpu_count() or 1) // self._source_count
+        sources = max(self._source_count, len(self._recordings))  # they share the cores
+        threads = 1 if self._exact else (os.cpu_count() or 1) // sources
         threads = min(max(threads, _MIN_THREADS), _MAX_THREADS)
         path = recording.place.begin(frame)
         try:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pipeline.analysis import Analysis
+from pipeline.attention import Attention, Motion
 from pipeline.clock import SystemClock
 from pipeline.events import CameraEvent, Event
 from pipeline.graph import Pipeline
@@ -208,18 +209,9 @@ def test_a_removed_camera_ends_alone_and_may_come_back(running, make_frame: Make
             pipeline.remove("goes")
         keeps.shows(2)
         assert results.wait_for(lambda: len(results.items) == 3)
-        add_when_free(pipeline, Camera(make_frame, "goes"))
+        assert pipeline.watched["goes"].done.wait(END_S)
+        pipeline.add(Camera(make_frame, "goes"))
         assert pipeline.watched["goes"].meter.detections == 1, "its figures go on"
-
-
-def add_when_free(pipeline: Pipeline, camera: Camera) -> None:
-    """Add a camera as soon as the one of the same name has ended."""
-    ended = threading.Event()
-    for thread in threading.enumerate():
-        if thread.name == f"source {camera.source_id}":
-            thread.join(END_S)
-            ended.set()
-    pipeline.add(camera)
 
 
 def test_a_restarted_camera_is_read_again_and_goes_on_counting(running, make_frame) -> None:
@@ -285,3 +277,102 @@ def test_adding_and_removing_leaves_no_thread_behind(running, make_frame: MakeFr
                 if thread.name == f"source {camera.source_id}":
                     thread.join(END_S)
         assert threading.active_count() == before
+
+
+def test_a_camera_says_why_it_was_taken_out_and_counts_its_outages_on(running, make_frame) -> None:
+    camera = Camera(make_frame)
+    with running(camera, keep_open=True) as (pipeline, results, events):
+        camera.says("online")
+        show_in_turn(camera, results, 3)
+        camera.says("stalled", "no picture for 4.0 s", 40.0)
+        camera.says("online", at_s=41.0)
+        assert events.wait_for(lambda: len(told(events.items)) == 3)
+        assert pipeline.remove("cam", "paused").done.wait(END_S)
+        assert events.wait_for(lambda: any(e.kind == "object_end" for e in events.items))
+        assert told(events.items)[-1] == ("cam", "camera_offline", "paused")
+        pipeline.add(camera)
+        assert pipeline.watched["cam"].outages == 1
+        assert pipeline.watched["cam"].trouble == ""
+
+
+def test_who_is_seen_after_a_pause_is_somebody_else(running, make_frame: MakeFrame) -> None:
+    camera = Camera(make_frame)
+    with running(camera, keep_open=True) as (pipeline, results, _):
+        show_in_turn(camera, results, 2)
+        assert results.items[-1].tracks.ids.tolist() == [1]
+        assert pipeline.remove("cam", "paused").done.wait(END_S)
+        pipeline.add(camera)
+        show_in_turn(camera, results, 2)
+        assert results.items[-1].frame.index == 3, "the same source goes on counting"
+        assert results.items[-1].tracks.ids.tolist() == [2]
+
+
+def test_a_camera_cannot_come_again_before_its_last_frame_is_worked_off(
+    make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    camera, busy, go_on = Camera(make_frame), threading.Event(), threading.Event()
+    results = Collector()
+
+    def work() -> None:
+        busy.set()
+        assert go_on.wait(END_S)
+
+    pipeline = Pipeline(
+        [camera],
+        Finder(make_detections, work),
+        {"results": results},
+        {},
+        clock=SystemClock(),
+        batch_size=1,
+        batch_wait_s=0.0,
+        lane_capacity=8,
+        analysis=Analysis(TrackerSettings()),
+        keep_open=True,
+    )
+    with pipeline:
+        camera.shows()
+        assert busy.wait(END_S)
+        watched = pipeline.remove("cam")
+        assert not watched.done.is_set()
+        with pytest.raises(ValueError, match="'cam' is watched already"):
+            pipeline.add(Camera(make_frame))
+        go_on.set()
+        assert watched.done.wait(END_S)
+        pipeline.add(Camera(make_frame))
+        pipeline.stop()
+
+
+def test_what_a_source_asks_for_may_change_while_it_is_read(running, make_frame) -> None:
+    camera = Camera(make_frame)
+    with running(camera) as (pipeline, results, _):
+        show_in_turn(camera, results, 2)
+        pipeline.batches.attend("cam", Attention(motion=Motion(threshold=8, refresh_s=60)))
+        show_in_turn(camera, results, 3)
+        assert [item.passed for item in results.items] == [None, None, None, "still", "still"]
+
+
+def test_a_source_without_a_thread_is_not_watched(running, make_frame, monkeypatch) -> None:
+    with running(Camera(make_frame), keep_open=True) as (pipeline, _, _):
+
+        def no_thread(_: object) -> None:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(RuntimeError, match="new thread"):
+            pipeline.add(Camera(make_frame, "more"))
+        monkeypatch.undo()
+        assert pipeline.watched["more"].done.wait(END_S)
+        pipeline.add(Camera(make_frame, "more"))
+
+
+def test_what_is_counted_since_the_run_began(running, make_frame: MakeFrame) -> None:
+    camera = Camera(make_frame)
+    with running(camera) as (pipeline, results, _):
+        show_in_turn(camera, results, 3)
+        meter = pipeline.watched["cam"].meter
+        assert sum(meter.latency.read()[0]) == 3
+        assert meter.size == (48, 64)
+        assert meter.stages.keys() >= {"queue", "detect"}
+        assert sum(meter.stages["detect"].read()[0]) == 3
+        assert pipeline.batches.sizes.read() == ((3, *[0] * 8), 3.0)
+        assert 0 <= pipeline.batches.load <= 1

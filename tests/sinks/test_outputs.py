@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.clock import SystemClock
+from pipeline.config import Config
 from pipeline.errors import ConfigError
+from sinks.configured import open_sinks
 from sinks.outputs import open_outputs, recording_paths
 
 
@@ -141,3 +144,20 @@ def test_a_recording_beside_its_source_must_have_another_name(tmp_path: Path) ->
     (tmp_path / "cam.mp4").write_bytes(b"the only copy")
     with pytest.raises(ConfigError, match="is already a source"):
         open_outputs(["cam"], [str(tmp_path / "cam.mp4")], tmp_path, None, None)
+
+
+@pytest.mark.parametrize("sources", [[], ["a.mp4"]])
+def test_a_run_with_a_page_has_an_archive_for_cameras_still_to_come(
+    tmp_path: Path, sources: list[str]
+) -> None:
+    given = {"sources": sources, "record": str(tmp_path / "out")}
+    page = {"dashboard": {"listen": "8080"}}
+    outputs = open_sinks(Config.model_validate({**given, **page}), SystemClock())
+    with outputs.results["record"] as recorder:
+        assert recorder.files == [tmp_path / "out"]
+
+
+def test_one_file_is_not_enough_for_cameras_still_to_come(tmp_path: Path) -> None:
+    given = {"record": str(tmp_path / "all.mp4"), "dashboard": {"listen": "8080"}}
+    with pytest.raises(ConfigError, match=r"all\.mp4: one file cannot hold any number of sources"):
+        open_sinks(Config.model_validate(given), SystemClock())

@@ -280,3 +280,13 @@ def test_a_protocol_that_libav_was_built_without_is_refused(
     monkeypatch.setattr("sinks.annotated.push.av.open", unknown)
     with pytest.raises(ConfigError, match="this build of PyAV knows no srt://; push to rtsp://"):
         push_addresses("srt://127.0.0.1:9000", ["a"])
+
+
+def test_a_source_that_joins_later_is_sent_to_where_the_address_says(make_frame) -> None:
+    url = f"rtsp://127.0.0.1:{free_port()}/{{source}}"
+    with Push({}, SystemClock(), template=url) as push:
+        push.write(result(make_frame, 0))
+        assert push.streams["cam"]._url == url.replace("{source}", "cam")
+    with Push({}, SystemClock(), template="rtsp://127.0.0.1/one") as push:
+        push.write(result(make_frame, 0))
+        assert push.streams == {}, "one stream cannot hold several sources"

@@ -91,3 +91,19 @@ def test_row_27_a_full_disk_costs_the_oldest_recordings_and_not_the_new(
     assert "goes on after" in caplog.text
     mine = [path for path in (disk / "cam").iterdir() if path not in old]
     assert sum(map(frames_in, mine)) == written - recorder.lost["disk"]
+
+
+def test_a_camera_that_joins_later_is_archived_beside_the_files_of_others(
+    tmp_path: Path, noise: Noise
+) -> None:
+    film = {"film": tmp_path / "film.mp4"}
+    with VideoRecorder(film, archive=archive(tmp_path), length_s=600.0) as recorder:
+        recorder.write(noise(0))
+    assert names(tmp_path) == ["cam_20260101T170000.000Z.mp4"]
+    assert not (tmp_path / "cam.mp4").exists()
+
+
+def test_a_recorder_may_begin_without_any_source(tmp_path: Path, noise: Noise) -> None:
+    with VideoRecorder({}, archive=archive(tmp_path), length_s=600.0) as recorder:
+        recorder.write(noise(0))
+    assert names(tmp_path) == ["cam_20260101T170000.000Z.mp4"]
