@@ -26,6 +26,7 @@ from pipeline.commands.watch import watch_command
 from pipeline.config import Config, load_config
 from pipeline.errors import PipelineError, SinkError, SourceError, UsageError
 from pipeline.interrupts import Interrupts
+from pipeline.origin import Origin
 
 if TYPE_CHECKING:
     from pipeline.bench.tools import Tools
@@ -65,7 +66,7 @@ def demo(
         "events": output / "events.jsonl",
         **demo_rules.RULES,
     }
-    return _watch(load_config(None, os.environ, settings))
+    return _watch(load_config(None, os.environ, settings), Origin.of(None, os.environ, settings))
 
 
 def _picture_reader() -> Callable[[Path], Picture]:
@@ -144,7 +145,7 @@ class _ExportTools:
         return export_recorder(output, inputs, source_id)
 
 
-def _watch(config: Config) -> int:
+def _watch(config: Config, origin: Origin) -> int:  # noqa: ARG001
     """Run a pipeline as configured, sum it up and return the exit code."""
     # What takes seconds to import is imported when it is needed, so that --help is quick.
     from pipeline.clock import SystemClock
@@ -190,7 +191,7 @@ def _build(config: Config, clock: Clock, errors: Console) -> tuple[Pipeline, Out
     from sinks.configured import open_sinks
     from sources import open_source
 
-    if not config.sources:
+    if not (config.sources or config.has_page):
         raise UsageError("nothing to watch: name a camera, a video file or a folder of pictures")
     check_tracking(config)
     check_sources(config, config.source_ids())

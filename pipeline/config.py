@@ -13,8 +13,6 @@ from pydantic import Field, ValidationError, field_validator
 
 from pipeline.attention import Attention, Motion
 from pipeline.config_parts import (
-    MAX_ID_LENGTH,
-    SLUG,
     BatchConfig,
     DetectFps,
     MotionConfig,
@@ -29,7 +27,6 @@ from pipeline.encoding import Encoding
 from pipeline.errors import ConfigError, UsageError
 from pipeline.plain_yaml import parse_yaml, read_yaml
 from pipeline.recording_config import ClipsSettings, CopiedConfig, RecordSettings, SegmentsSettings
-from pipeline.redact import redact
 from pipeline.rules.config import (
     DrawConfig,
     IgnoreConfig,
@@ -43,6 +40,7 @@ from pipeline.rules.config import (
 from pipeline.rules.rule import SourceRules
 from pipeline.settings import FilePath, Settings, between, explain
 from pipeline.sink_config import AnySink, Dialect, OutboxConfig
+from pipeline.source_ids import unique_ids
 from pipeline.tracking.settings import TrackerSettings
 
 MAX_RULES = 500
@@ -220,16 +218,7 @@ class Config(Settings):
         Raises:
             ConfigError: two sources were given the same id.
         """
-        given = [source.id for source in self.sources if source.id is not None]
-        for source_id in given:
-            if given.count(source_id) > 1:
-                raise ConfigError(f"sources: the id {source_id!r} is used twice")
-        taken, ids = set(given), []
-        for source in self.sources:
-            source_id = source.id or _unique(slug(source.source), taken)
-            taken.add(source_id)
-            ids.append(source_id)
-        return ids
+        return unique_ids(self.sources)
 
 
 def _zone(name: str) -> tzinfo:
@@ -237,25 +226,6 @@ def _zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError("must be a time zone such as Europe/Berlin") from error
-
-
-def slug(address: str) -> str:
-    """Turn an address into a short name of letters, digits, `_` and `-`, without its secrets."""
-    if "://" in address:
-        words = SLUG.findall(redact(address).partition("://")[2].partition("?")[0])
-    elif re.fullmatch("[0-9]+", address.partition("?")[0]):
-        words = ["webcam", address.partition("?")[0]]
-    else:
-        words = SLUG.findall(Path(address).stem)
-    return "-".join(words)[:MAX_ID_LENGTH] or "source"
-
-
-def _unique(name: str, taken: set[str]) -> str:
-    number, candidate = 1, name
-    while candidate in taken:
-        number += 1
-        candidate = f"{name}-{number}"
-    return candidate
 
 
 def load_config(

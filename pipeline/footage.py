@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pipeline.clock import utc
-from pipeline.config import slug
 from pipeline.errors import SourceError, UsageError
+from pipeline.source_ids import slug
 
 _SEGMENT = re.compile(
     r"(?P<source>[A-Za-z0-9_-]+)_(?P<begins>\d{8}T\d{6}\.\d{3})Z(?:-(?P<number>\d+))?\.(?:mp4|mov)"

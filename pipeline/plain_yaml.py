@@ -39,7 +39,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-class _PlainLoader(yaml.SafeLoader):
+class PlainLoader(yaml.SafeLoader):
     """YAML of plain values: no aliases, which can blow up, no tags, no keys given twice."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
@@ -69,7 +69,7 @@ class _PlainLoader(yaml.SafeLoader):
 
 
 # A folder called 2026-01-31 is text and no date.
-_PlainLoader.yaml_implicit_resolvers = {
+PlainLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
@@ -85,7 +85,7 @@ def parse_yaml(text: str, origin: str) -> Any:
         ConfigError: it is not valid, or holds more than plain values.
     """
     try:
-        return yaml.load(text, _PlainLoader)
+        return yaml.load(text, PlainLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""

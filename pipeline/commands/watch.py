@@ -10,13 +10,14 @@ from typing import Annotated
 import typer
 
 from pipeline.config import Config, Engine, LogFormat, Precision, load_config
+from pipeline.origin import Origin
 
 
-def watch_command(run: Callable[[Config], int]) -> Callable[..., int]:
+def watch_command(run: Callable[[Config, Origin], int]) -> Callable[..., int]:
     """Make the command.
 
     Args:
-        run: runs what is configured, and returns the exit code.
+        run: runs what is configured, is told where that came from, and returns the exit code.
     """
 
     def watch(
@@ -126,6 +127,7 @@ def watch_command(run: Callable[[Config], int]) -> Callable[..., int]:
             "quiet": quiet,
             "log_format": log_format,
         }
-        return run(load_config(config, os.environ, flags))
+        settings = load_config(config, os.environ, flags)
+        return run(settings, Origin.of(config, os.environ, flags))
 
     return watch

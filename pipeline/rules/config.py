@@ -7,15 +7,22 @@ import re
 from collections.abc import Sequence
 from datetime import tzinfo
 from itertools import combinations
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from pipeline.privacy import PrivacyMask, Treatment
 from pipeline.rules.geometry import Anchor, Points, area, crosses_itself
-from pipeline.rules.hours import ALWAYS, MINUTES, WEEK, Hours, Span
+from pipeline.rules.hours import ALWAYS, Hours
+from pipeline.rules.hours_config import HoursConfig
 from pipeline.rules.objects import APPEAR_FRAMES, HEARTBEAT_S
 from pipeline.rules.rule import (
     COOLDOWN_S,
@@ -30,7 +37,6 @@ from pipeline.settings import Settings, between
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SIZE = re.compile(r"[1-9][0-9]{0,4}x[1-9][0-9]{0,4}")
-_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)|24:00")
 _LEAST_AREA = 1e-6
 """Of the picture; a smaller polygon is a mistake."""
 _LEAST_LENGTH = 1e-4
@@ -59,36 +65,10 @@ def _check_size(value: object) -> str:
     return value
 
 
-def _minute_of_day(value: object) -> object:
-    """A time of day; YAML takes an unquoted 18:00 for the number of its minutes."""
-    if isinstance(value, str) and (match := _TIME.fullmatch(value)):
-        return MINUTES if match[1] is None else 60 * int(match[1]) + int(match[2])
-    if type(value) is int and 0 <= value <= MINUTES:
-        return value
-    raise ValueError("must be a time of day such as 18:30")
-
-
 Name = Annotated[str, AfterValidator(_check_name)]
 Size = Annotated[str, BeforeValidator(_check_size)]
-TimeOfDay = Annotated[int, BeforeValidator(_minute_of_day)]
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Coordinates = Annotated[list[float], Field(min_length=2, max_length=2)]
 Classes = Annotated[list[str], Field(min_length=1)]
-
-
-class HoursConfig(Settings):
-    """A time of day on some days."""
-
-    days: list[Day] = Field(default_factory=lambda: list(get_args(Day)), min_length=1)
-    """On which it begins."""
-    start: TimeOfDay = 0
-    end: TimeOfDay = MINUTES
-    """Where this is not after the start, on the next day."""
-
-    def span(self) -> Span:
-        """The same for the rules."""
-        days = [get_args(Day).index(day) for day in self.days]
-        return Span(tuple(days) if len(days) < len(WEEK) else WEEK, self.start, self.end)
 
 
 class PlaceConfig(Settings):

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.attention import Attention, Motion
-from pipeline.config import Config, load_config, slug
+from pipeline.config import Config, load_config
 from pipeline.errors import ConfigError, UsageError
 from pipeline.plain_yaml import MAX_FILE_BYTES
+from pipeline.source_ids import slug
 from pipeline.tracking.settings import TrackerSettings
 
 
