@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from pipeline.models import ReadyDetector, load_detector
 from pipeline.packets import MediaSink, tap_of
 from pipeline.privacy import Masked
 from pipeline.protocols import Detector, Sink, Source
+from pipeline.recording_config import CopiedConfig
+from pipeline.rules.config import PlaceConfig
 from pipeline.rules.objects import ObjectSettings
 from pipeline.rules.rule_book import RuleBook
 from pipeline.types import Result
@@ -66,6 +68,15 @@ def check_sources(config: Config, source_ids: Collection[str]) -> None:
     for path, item in config.placed():
         for number, source_id in enumerate(item.sources or ()):
             _check_known(f"{path}.sources.{number}", source_id, source_ids)
+
+
+def places_naming(config: Config, source_id: str) -> Iterator[str]:
+    """The paths in a configuration of all that is for a source by its name."""
+    items: list[tuple[str, PlaceConfig | CopiedConfig]] = [*config.placed(), *config.copied()]
+    for path, item in items:
+        for number, name in enumerate(item.sources or ()):
+            if name == source_id:
+                yield f"{path}.sources.{number}"
 
 
 def _check_known(path: str, source_id: str, source_ids: Collection[str]) -> None:

@@ -60,13 +60,20 @@ Address = Annotated[str, PlainValidator(_address)]
 FilePath = Annotated[Path, PlainValidator(_path)]
 
 
-def explain(error: ValidationError, settings: type[Settings], secret: Collection[str] = ()) -> str:
+def explain(
+    error: ValidationError,
+    settings: type[Settings],
+    secret: Collection[str] = (),
+    *,
+    shown: bool = True,
+) -> str:
     """The first fault, with the path of its key and what would be right.
 
     Args:
         error: from validating `settings`.
         settings: knows the keys.
         secret: keys whose values are not shown.
+        shown: whether others are.
     """
     first = error.errors()[0]
     location = ".".join(str(part) for part in first["loc"])
@@ -83,7 +90,8 @@ def explain(error: ValidationError, settings: type[Settings], secret: Collection
         return redact(f"{location}.{first['msg']}")
     message = _MESSAGES.get(first["type"], first["msg"].removeprefix("Value error, "))
     message = f"{location}: {message[0].lower()}{message[1:]}"
-    return message if location in secret else f"{message}, got {_shown(first['input'])}"
+    hidden = location in secret or not shown
+    return message if hidden else f"{message}, got {_shown(first['input'])}"
 
 
 def _shown(value: object) -> str:
@@ -92,6 +100,8 @@ def _shown(value: object) -> str:
         shown = redact(repr(value))
     except ValueError:  # Python writes no number of more than 4300 digits
         return "a huge number"
+    except RecursionError:
+        return "brackets in brackets"
     return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}..."
 
 
