@@ -333,7 +333,10 @@ def test_a_camera_cannot_come_again_before_its_last_frame_is_worked_off(
         camera.shows()
         assert busy.wait(END_S)
         watched = pipeline.remove("cam")
-        assert not watched.done.is_set()
+        for thread in threading.enumerate():
+            if thread.name == "source cam":
+                thread.join(END_S)
+        assert watched.ended and not watched.done.is_set()
         with pytest.raises(ValueError, match="'cam' is watched already"):
             pipeline.add(Camera(make_frame))
         go_on.set()
