@@ -76,6 +76,7 @@ def make_app(access: Access, routers: Iterable[APIRouter]) -> Gate:
             status: {"model": Problem, "description": text} for status, text in _REFUSALS.items()
         },
         exception_handlers={
+            Exception: _failed,
             HTTPException: _http_error,
             RequestValidationError: _invalid,
             **dict.fromkeys(_STATUS, _refused),
@@ -98,6 +99,11 @@ async def _http_error(_request: Request, error: Exception) -> JSONResponse:
 
 async def _refused(_request: Request, error: Exception) -> JSONResponse:
     return _problem(_STATUS[type(error)], error)  # type: ignore[index]
+
+
+async def _failed(_request: Request, _error: Exception) -> JSONResponse:
+    """It goes on to the gate, which logs it."""
+    return _problem(500, "internal error; the log has more")
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:

@@ -16,7 +16,7 @@ import uvicorn
 from pipeline.dashboard_config import DashboardConfig, TlsConfig
 from pipeline.errors import ConfigError
 from sinks.dashboard.access.gate import Gate
-from sinks.dashboard.connection import Connection, keep_alive
+from sinks.dashboard.connection import Connection, set_up
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +164,7 @@ def _bind(config: DashboardConfig) -> socket.socket:
         raise ConfigError(
             f"{where}: {reason}; choose another port, or an address of this machine"
         ) from error
-    keep_alive(bound)
+    set_up(bound)
     return bound
 
 

@@ -23,8 +23,6 @@ class Exchange:
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, body: bytes) -> None:
-        self.is_begun = False
-        """Whether the client has part of the reply."""
         self.is_endless = False
         """Whether nobody knows how long the reply gets."""
         self._scope, self._receive, self._send = scope, receive, send
@@ -58,7 +56,6 @@ class Exchange:
 
     async def _to_client(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.is_begun = True
             headers = protect(message.get("headers", ()), self._scope["path"])
             message = {**message, "headers": headers}
             self.is_endless = all(name != b"content-length" for name, _ in headers)

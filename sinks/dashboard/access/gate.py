@@ -65,8 +65,6 @@ class Gate:
             await exchange.pass_on(self.app)
         except Exception:  # the edge of a request: others go on
             log.exception("dashboard: %s %r failed", scope["method"], scope["path"])
-            if not exchange.is_begun:
-                await refuse(scope, send, Refusal(500, "internal error; the log has more"))
         finally:
             self._open.discard(exchange)
 

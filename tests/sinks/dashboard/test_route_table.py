@@ -39,8 +39,8 @@ PROTECTION = {
 def locked() -> Iterator[Served]:
     """A server that wants credentials, with an application within the application."""
     with served(**LOGIN) as server:
-        inner = FastAPI()
-        inner.add_api_route("/inside", lambda: "inside", methods=["GET", "POST"])
+        inner = FastAPI(openapi_url=None)
+        inner.add_api_route("/inside", lambda: "inside", methods=["GET", "POST"], name="inside")
         server.gate.app.mount("/mounted", inner)
         yield server
 
