@@ -12,7 +12,7 @@ MOST = 256
 """Connections at a time: each costs a descriptor, and cameras and files need some too."""
 HEAD_S = 10.0
 """How long the head of a request may take to arrive."""
-_UNREAD_S = 30
+UNREAD_S = 30
 """How long a client may read nothing of what was sent."""
 
 
@@ -23,7 +23,7 @@ def set_up(listening: socket.socket) -> None:
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_S * 1000)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_S * 1000)
 
 
 class Connection(H11Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import ssl
 import threading
@@ -160,7 +161,7 @@ def _bind(config: DashboardConfig) -> socket.socket:
             f"{where}: may not be used; choose a port of 1024 or above, such as 8080"
         ) from error
     except OSError as error:
-        reason = str(error.strerror).lower()
+        reason = os.strerror(error.errno or 0).lower()
         raise ConfigError(
             f"{where}: {reason}; choose another port, or an address of this machine"
         ) from error

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 from argon2 import PasswordHasher
 from fastapi import APIRouter, Request, Response, WebSocket
-from fastapi.responses import StreamingResponse
+from fastapi.responses import FileResponse, StreamingResponse
 
 from pipeline.clock import Clock, SystemClock
 from pipeline.dashboard_config import DashboardConfig
@@ -84,9 +84,12 @@ class Streams:
         self.ended = threading.Semaphore(0)
         """Released by each that has ended."""
         self.callers: list[Any] = []
+        self.path = Path("/nonexistent")
+        """What is downloaded."""
         self.router = APIRouter()
         self.router.add_api_route("/api/endless", self.endless)
         self.router.add_api_route("/api/flood", self.flood)
+        self.router.add_api_route("/api/file", self.file)
         self.router.add_api_websocket_route("/api/live", self.live)
 
     async def endless(self, request: Request) -> Response:
@@ -96,6 +99,9 @@ class Streams:
     async def flood(self) -> Response:
         """More than any buffer holds."""
         return StreamingResponse(self._write(bytes(1 << 20), wait=False), media_type="image/jpeg")
+
+    async def file(self) -> Response:
+        return FileResponse(self.path)
 
     async def live(self, socket: WebSocket) -> None:
         self.callers.append(socket.state.caller)
