@@ -20,6 +20,7 @@ from pipeline.commands.doctor import Examine, doctor_command
 from pipeline.commands.evaluate import evaluate_command
 from pipeline.commands.export import export_command
 from pipeline.commands.models import models_app
+from pipeline.commands.password import password
 from pipeline.commands.replay import ReplayTools, replay_command
 from pipeline.commands.train import train
 from pipeline.commands.watch import watch_command
@@ -265,6 +266,7 @@ app.command()(bench_command(_bench_tools))
 app.command()(replay_command(_replay_tools))
 app.command()(export_command(_ExportTools))
 app.command()(train)
+app.command()(password)
 app.command()(evaluate_command(_picture_reader))
 app.add_typer(models_app(_sample, _picture_reader), name="models")
 

@@ -15,6 +15,7 @@ from pipeline.settings import FilePath, Settings
 
 LEAST_PASSWORD = 8
 """Characters of a password."""
+MOST_PASSWORD = 1000
 LEAST_TOKEN = 16
 """The same of a token."""
 SECRETS = ("dashboard.password", "dashboard.password_hash", "dashboard.token")
@@ -80,8 +81,8 @@ class DashboardConfig(Settings):
     @field_validator("password")
     @classmethod
     def _check_password(cls, value: str | None) -> str | None:
-        if value is not None and not LEAST_PASSWORD <= len(value) <= 1000:
-            raise ValueError(f"must have at least {LEAST_PASSWORD} characters")
+        if value is not None and not LEAST_PASSWORD <= len(value) <= MOST_PASSWORD:
+            raise ValueError(f"must have {LEAST_PASSWORD} to {MOST_PASSWORD} characters")
         return value
 
     @field_validator("password_hash")

@@ -28,7 +28,13 @@ _MESSAGES = {"model_type": "must hold 'key: value' lines"}
 class Settings(BaseModel):
     """Settings that take no unknown key, no value of another type and no change."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,  # of tracebacks; `explain` shows what is no secret
+    )
 
 
 def between(low: float, high: float) -> tuple[AfterValidator, Any]:

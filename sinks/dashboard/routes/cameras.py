@@ -113,6 +113,8 @@ class CameraChange(Body):
     """Whether frames in which nothing moves are not given to it; null for what holds for all."""
     priority: float | None = None
     """Its share when the detector cannot keep up, 0.1 to 100."""
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    """Its name; that of a new one is made from the address if not given, and stays."""
 
     def named(self) -> dict[str, Any]:
         """Those that were named."""
@@ -123,8 +125,6 @@ class NewCamera(CameraChange):
     """A camera to be watched."""
 
     source: _Address
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
-    """Its name; made from the address if not given."""
 
 
 def cameras_router(control: Control) -> APIRouter:

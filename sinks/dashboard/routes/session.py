@@ -8,6 +8,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import Field, SecretStr
 
+from pipeline.dashboard_config import MOST_PASSWORD
 from sinks.dashboard.access.access import COOKIE, Access
 from sinks.dashboard.access.caller import Caller
 from sinks.dashboard.access.login_limit import network_of
@@ -37,7 +38,7 @@ class SessionReply(Reply):
 class Login(Body):
     """What somebody logs in with."""
 
-    password: SecretStr = Field(max_length=1000)
+    password: SecretStr = Field(max_length=MOST_PASSWORD)
 
 
 def session_router(access: Access) -> APIRouter:
