@@ -41,20 +41,19 @@ _SECURITY = {
 }
 
 
-class _Application(FastAPI):
+class _Locked(FastAPI):
     """Describes itself with how to get in."""
 
     def openapi(self) -> dict[str, Any]:
         """See `FastAPI.openapi`."""
-        if self.openapi_schema is None:
-            schema = super().openapi()
-            schema.setdefault("components", {})["securitySchemes"] = _SECURITY
-            schema["security"] = [{name: []} for name in _SECURITY]
-            for path, methods in schema["paths"].items():
-                for method, operation in methods.items():
-                    if is_public(method.upper(), path):
-                        operation["security"] = []
-        return schema if self.openapi_schema is None else self.openapi_schema
+        schema = super().openapi()
+        schema["components"]["securitySchemes"] = _SECURITY
+        schema["security"] = [{name: []} for name in _SECURITY]
+        for path, methods in schema["paths"].items():
+            for method, operation in methods.items():
+                if is_public(method.upper(), path):
+                    operation["security"] = []
+        return schema
 
 
 def make_app(access: Access, routers: Iterable[APIRouter]) -> Gate:
@@ -64,7 +63,8 @@ def make_app(access: Access, routers: Iterable[APIRouter]) -> Gate:
         access: knows who may see it.
         routers: its routes.
     """
-    app = _Application(
+    kind = _Locked if access.credentials.required else FastAPI
+    app = kind(
         title="Watchline",
         summary="Watch and steer a run of Watchline.",
         version=program_version() or "unknown",

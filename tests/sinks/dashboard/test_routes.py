@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.control import Conflict
 from tests.sinks.dashboard.double import ControlDouble, camera
-from tests.sinks.dashboard.served import LOGIN, Served, served
+from tests.sinks.dashboard.served import BEARER, LOGIN, Served, served
 
 
 @pytest.fixture
@@ -186,8 +186,13 @@ def test_a_fault_of_ours_is_logged_and_not_shown(
     assert isinstance(record.exc_info[1], RuntimeError)
 
 
-def test_the_api_describes_itself(server: Served) -> None:
+def test_without_credentials_it_asks_for_none(server: Served) -> None:
     with server.client() as client:
+        assert "security" not in client.get("/api/openapi.json").json()
+
+
+def test_the_api_describes_itself() -> None:
+    with served(**LOGIN) as server, server.client(headers=BEARER) as client:
         described = client.get("/api/openapi.json").json()
         assert client.get("/docs").status_code == client.get("/redoc").status_code == 404
     assert (described["info"]["title"], described["info"]["version"]) == ("Watchline", "0.1.0")
