@@ -84,7 +84,7 @@ class Streams:
         self.ended = threading.Semaphore(0)
         """Released by each that has ended."""
         self.callers: list[Any] = []
-        self.path = Path("/nonexistent")
+        self.path = Path(__file__)
         """What is downloaded."""
         self.router = APIRouter()
         self.router.add_api_route("/api/endless", self.endless)
