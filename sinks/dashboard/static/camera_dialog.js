@@ -60,6 +60,7 @@ function addFields() {
   const source = input({
     name: "source",
     required: true,
+    autofocus: true,
     placeholder: "rtsp://user:password@10.0.0.5/stream1",
     ...NO_HELP,
   });
@@ -82,7 +83,12 @@ function addFields() {
 
 /** @param {Camera} camera */
 function editFields(camera) {
-  const source = input({ name: "source", placeholder: "Stays as it is", ...NO_HELP });
+  const source = input({
+    name: "source",
+    autofocus: true,
+    placeholder: "Stays as it is",
+    ...NO_HELP,
+  });
   const others = settingFields(camera.settings);
   return {
     elements: [

@@ -246,6 +246,6 @@ function total(values) {
 function niceTop(value) {
   if (value <= 2) return value;
   const scale = 10 ** Math.floor(Math.log10(value));
-  const step = [1, 2, 4, 6, 8, 10].find((one) => one * scale >= value) ?? 10;
+  const step = [1, 2, 3, 4, 5, 6, 8, 10].find((one) => one * scale >= value) ?? 10;
   return step * scale;
 }

@@ -129,8 +129,8 @@ class Editor {
           "div",
           { class: "camera-main" },
           h("div", { class: "form-row" }, button("zone"), button("line")),
-          this.#help,
           h("div", { class: "stage" }, this.#picture.element),
+          this.#help,
         ),
         h(
           "aside",

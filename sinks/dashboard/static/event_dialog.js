@@ -1,7 +1,7 @@
 import { ownUrl } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { h, svg } from "./dom.js";
-import { KINDS, eventText, percent } from "./event_text.js";
+import { eventTitle, kindName, percent } from "./event_text.js";
 import { dateValue, duration, fullTime } from "./format.js";
 
 /** @typedef {import("./types.js").WatchEvent} WatchEvent */
@@ -14,7 +14,7 @@ export function openEvent(event) {
   const camera = encodeURIComponent(event.source);
   const day = dateValue(new Date(event.wall_time));
   openDialog(
-    eventText(event).title,
+    eventTitle(event),
     h(
       "div",
       { class: "event-full" },
@@ -42,7 +42,7 @@ function facts(event) {
   const { object } = event;
   /** @type {[string, string | null | undefined][]} */
   const all = [
-    ["What", KINDS[event.event] ?? event.event],
+    ["What", kindName(event)],
     ["Camera", event.source],
     ["When", fullTime(event.wall_time)],
     ["Zone", event.zone],

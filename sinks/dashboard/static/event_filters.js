@@ -1,5 +1,5 @@
-import { h, newId } from "./dom.js";
-import { KINDS, NOISE } from "./event_text.js";
+import { h, newId, setText } from "./dom.js";
+import { KIND_NAMES, USUAL_KINDS } from "./event_text.js";
 import { FilterMenu } from "./filter_menu.js";
 import { icon } from "./icons.js";
 
@@ -11,6 +11,7 @@ const WIDE = "(min-width: 48rem)";
 export class EventFilters {
   #menus;
   #since = h("input", { type: "datetime-local", id: newId() });
+  #summary = h("span");
   #until = h("input", { type: "datetime-local", id: newId() });
   /** @type {(() => void)[]} */
   #ends;
@@ -21,8 +22,12 @@ export class EventFilters {
    * @param {() => void} changed
    */
   constructor(context, parameters, changed) {
+    const told = () => {
+      this.#tell();
+      changed();
+    };
     const menu = (/** @type {string} */ name, /** @type {string} */ title, all = "all") =>
-      new FilterMenu(title, parameters.getAll(name), changed, { testid: `filter-${name}`, all });
+      new FilterMenu(title, parameters.getAll(name), told, { testid: `filter-${name}`, all });
     this.#menus = {
       camera: menu("camera", "Camera"),
       kind: menu("kind", "What", "all but changes of objects"),
@@ -32,8 +37,8 @@ export class EventFilters {
     };
     this.#since.value = parameters.get("since") ?? "";
     this.#until.value = parameters.get("until") ?? "";
-    for (const field of [this.#since, this.#until]) field.addEventListener("change", changed);
-    this.#menus.kind.setOptions(Object.entries(KINDS));
+    for (const field of [this.#since, this.#until]) field.addEventListener("change", told);
+    this.#menus.kind.setOptions(KIND_NAMES);
     this.#menus.label.setOptions(same(context.system.class_names));
     this.#ends = [
       context.cameras.list.watch((cameras) => {
@@ -44,16 +49,16 @@ export class EventFilters {
         this.#menus.line.setOptions(same(names(rules?.lines)));
       }),
     ];
-    this.element = this.#build(changed);
+    this.element = this.#build(told);
+    this.#tell();
   }
 
   /** As of /api/events. */
   get query() {
     const { camera, kind, label, zone, line } = this.#menus;
-    const kinds = kind.values.length ? kind.values : Object.keys(KINDS).filter((k) => k !== NOISE);
     return {
       camera: camera.values,
-      kind: kinds,
+      kind: kind.values.length ? kind.values : USUAL_KINDS,
       label: label.values,
       zone: zone.values,
       line: line.values,
@@ -77,6 +82,12 @@ export class EventFilters {
     for (const end of this.#ends) end();
   }
 
+  /** On phones the fields are hidden, and people shall know that there are some. */
+  #tell() {
+    const set = Object.values(this.address).filter((value) => value.length > 0).length;
+    setText(this.#summary, set ? `Filter (${set})` : "Filter");
+  }
+
   /** @param {() => void} changed */
   #build(changed) {
     const clear = h("button", { type: "button", testid: "filter-clear" }, "Clear");
@@ -89,7 +100,7 @@ export class EventFilters {
     return h(
       "details",
       { class: "filters", open: matchMedia(WIDE).matches },
-      h("summary", {}, icon("filter"), "Filter"),
+      h("summary", {}, icon("filter"), this.#summary),
       h(
         "div",
         { class: "filter-bar" },

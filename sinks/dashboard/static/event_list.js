@@ -1,7 +1,7 @@
 import { ownUrl } from "./api.js";
 import { h } from "./dom.js";
 import { openEvent } from "./event_dialog.js";
-import { eventText } from "./event_text.js";
+import { eventDetail, eventSign, eventTitle } from "./event_text.js";
 import { clock, fullTime } from "./format.js";
 import { icon } from "./icons.js";
 
@@ -91,11 +91,12 @@ export class EventList {
  * @param {boolean} namesCamera
  */
 function eventRow(event, namesCamera) {
-  const { title, detail, icon: sign, tone } = eventText(event);
+  const { icon: sign, tone } = eventSign(event);
+  const detail = eventDetail(event);
   const what = h(
     "span",
     { class: "event-what" },
-    h("strong", {}, title),
+    h("strong", {}, eventTitle(event)),
     detail && h("span", { class: "event-detail" }, detail),
   );
   const time = { datetime: event.wall_time, title: fullTime(event.wall_time) };

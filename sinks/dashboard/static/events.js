@@ -3,7 +3,7 @@ import { h, replace, setText } from "./dom.js";
 import { EventFilters } from "./event_filters.js";
 import { EventList } from "./event_list.js";
 import { followEvents } from "./event_stream.js";
-import { eventText } from "./event_text.js";
+import { eventTitle } from "./event_text.js";
 import { icon } from "./icons.js";
 
 /** @typedef {import("./types.js").Context} Context */
@@ -169,7 +169,7 @@ class Events {
       this.#speaking = undefined;
       const many = this.#unspoken === 1 ? "" : `${this.#unspoken} new events, the latest: `;
       this.#unspoken = 0;
-      setText(this.#spoken, `${many}${eventText(event).title}, ${event.source}`);
+      setText(this.#spoken, `${many}${eventTitle(event)}, ${event.source}`);
     }, SPEAK_MS);
   }
 }

@@ -2,7 +2,7 @@ import { ApiError, get, query } from "./api.js";
 import { h } from "./dom.js";
 import { EventList } from "./event_list.js";
 import { followEvents } from "./event_stream.js";
-import { KINDS, NOISE } from "./event_text.js";
+import { USUAL_KINDS } from "./event_text.js";
 
 const MOST = 20;
 
@@ -12,7 +12,7 @@ const MOST = 20;
  * @returns {import("./types.js").View}
  */
 export function latestEvents(camera) {
-  const filter = { camera, kind: Object.keys(KINDS).filter((kind) => kind !== NOISE) };
+  const filter = { camera, kind: USUAL_KINDS };
   const list = new EventList(MOST, false);
   const none = h("p", { class: "hint" }, "None yet.");
   const add = (/** @type {import("./types.js").WatchEvent[]} */ events) => {

@@ -52,8 +52,8 @@ export function liveCamera(context, id) {
       "aside",
       { class: "camera-side", "aria-label": `About ${id}` },
       h("section", { class: "panel" }, h("h2", {}, "State"), facts),
-      h("section", { class: "panel" }, h("h2", {}, "Frames"), drops),
       latest.element,
+      h("section", { class: "panel" }, h("h2", {}, "Frames"), drops),
     ),
   );
   const element = h(

@@ -1,6 +1,6 @@
 import { ownUrl } from "./api.js";
 import { h, replace } from "./dom.js";
-import { eventText } from "./event_text.js";
+import { eventSign, eventTitle } from "./event_text.js";
 import { bytes, clock, fullTime } from "./format.js";
 import { icon } from "./icons.js";
 
@@ -13,8 +13,17 @@ import { icon } from "./icons.js";
  * @property {string} url
  * @property {string | null} [picture_url]
  * @property {string | null} [detections_url]
- * @property {{event: string, label: string | null, zone: string | null, line: string | null,
- *   wall_time: string}[]} [events]
+ * @property {Told[]} [events]
+ */
+
+/**
+ * What a clip tells of an event.
+ * @typedef {object} Told
+ * @property {string} event
+ * @property {string | null} label
+ * @property {string | null} zone
+ * @property {string | null} line
+ * @property {string} wall_time
  */
 
 /** Seconds that are shown before an event. */
@@ -77,7 +86,6 @@ export class Player {
    */
   #events({ events = [], begun }, video) {
     const rows = events.map((event) => {
-      const { title, icon: sign } = eventText(/** @type {any} */ (event));
       const at_s = (Date.parse(event.wall_time) - Date.parse(begun)) / 1000;
       const click = () => {
         video.currentTime = Math.max(0, at_s - BEFORE_S);
@@ -87,11 +95,26 @@ export class Player {
       return h(
         "li",
         {},
-        h("button", { class: "rule-row", type: "button", on: { click } }, icon(sign), title, time),
+        h(
+          "button",
+          { class: "rule-row", type: "button", on: { click } },
+          icon(eventSign(event).icon),
+          toldTitle(event),
+          time,
+        ),
       );
     });
     return rows.length > 0 && h("ol", { class: "rule-list", "aria-label": "Events" }, rows);
   }
+}
+
+/**
+ * What happened, in a few words.
+ * @param {Told} told
+ * @returns {string}
+ */
+export function toldTitle({ event, label, zone, line }) {
+  return eventTitle({ event, zone: zone ?? undefined, line: line ?? undefined }, label);
 }
 
 /** @param {Recording} recording */

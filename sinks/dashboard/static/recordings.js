@@ -1,9 +1,8 @@
 import { get, lineOf, ownUrl, query } from "./api.js";
 import { h, newId, replace, setText } from "./dom.js";
-import { eventText } from "./event_text.js";
 import { bytes, clock, dateValue } from "./format.js";
 import { icon } from "./icons.js";
-import { Player } from "./player.js";
+import { Player, toldTitle } from "./player.js";
 
 /** @typedef {import("./player.js").Recording} Recording */
 /** @typedef {import("./types.js").Context} Context */
@@ -229,7 +228,7 @@ class Recordings {
   #row(recording) {
     const picture = ownUrl(recording.picture_url);
     const { events = [] } = recording;
-    const what = events.length ? eventText(/** @type {any} */ (events[0])).title : "";
+    const what = events.length ? toldTitle(events[0]) : "";
     const more = events.length > 1 ? ` +${events.length - 1}` : "";
     const button = h(
       "button",

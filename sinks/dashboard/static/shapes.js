@@ -93,10 +93,11 @@ export function inArrow([from, to], { width, height }, length) {
 }
 
 /**
- * Where the name of a zone is written: at its uppermost corner.
+ * Where the name of a zone is written: amid its corners.
  * @param {Point[]} points
  * @returns {Point}
  */
 export function labelPoint(points) {
-  return points.reduce((best, point) => (point[1] < best[1] ? point : best));
+  const sum = (/** @type {0 | 1} */ axis) => points.reduce((all, point) => all + point[axis], 0);
+  return [sum(0) / points.length, sum(1) / points.length];
 }
