@@ -17,11 +17,19 @@ from fastapi import FastAPI
 from websockets.sync.client import ClientConnection, connect
 
 from pipeline.picture import Plane
+from pipeline.rules.rule import Line, Zone
+from pipeline.scene import LineView, Scene, ZoneView
 from pipeline.types import Detections, Frame, Result
 from sinks.dashboard.live.live_view import LiveView
 from sinks.dashboard.routes.live import live_router
 
 PATIENCE_S = 30.0
+_CORNERS = np.array([[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]], np.float32)
+SCENE = Scene(
+    [ZoneView(Zone(name="yard", polygon=_CORNERS), 3, True)],
+    [LineView(Line(name="kerb", points=_CORNERS[:2]), 2, 1)],
+    {7: [(0.0, 0.0), (100.0, 50.0)]},
+)
 
 
 class Caller:
@@ -29,22 +37,16 @@ class Caller:
 
     def __init__(self) -> None:
         self.valid = True
-        self.asked = threading.Event()
 
     def is_valid(self) -> bool:
-        self.asked.set()
         return self.valid
 
 
 class Page:
-    """A running server.
+    """A running server: its live pictures, and its host and port."""
 
-    Attributes:
-        address: host and port.
-    """
-
-    def __init__(self, live: LiveView, address: str, server: uvicorn.Server) -> None:
-        self.live, self.address, self.server = live, address, server
+    def __init__(self, live: LiveView, address: str) -> None:
+        self.live, self.address = live, address
 
     @contextmanager
     def talk(self) -> Iterator[ClientConnection]:
@@ -75,7 +77,7 @@ def serving(live: LiveView, caller: Caller | None = None, recheck_s: float = 5.0
     thread.start()
     host, port = socket.getsockname()
     try:
-        yield Page(live, f"{host}:{port}", server)
+        yield Page(live, f"{host}:{port}")
     finally:
         live.close()
         server.should_exit = True

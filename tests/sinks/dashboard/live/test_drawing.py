@@ -11,21 +11,13 @@ import pytest
 from pipeline.annotate import Style, annotate
 from pipeline.brush import PALETTE
 from pipeline.picture import Matrix, Picture
-from pipeline.rules.rule import Line, Zone
-from pipeline.scene import LineView, Scene, ZoneView
 from pipeline.types import Frame, Tracks
 from sinks.dashboard.live.drawing import draw, make_shot, scaled_objects, scaled_scene
 from sinks.dashboard.live.view import View
 from tests.kinds import MakeDetections, MakeFrame
-from tests.sinks.dashboard.live.pages import decoded, result_of
+from tests.sinks.dashboard.live.pages import SCENE, decoded, result_of
 
 SIZES = [(1, 1), (1, 50), (3, 2), (47, 63), (273, 641), (720, 1280), (2160, 3840)]
-CORNERS = np.array([[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]], np.float32)
-SCENE = Scene(
-    [ZoneView(Zone(name="yard", polygon=CORNERS), 3, True)],
-    [LineView(Line(name="kerb", points=CORNERS[:2]), 2, 1)],
-    {7: [(0.0, 0.0), (100.0, 50.0)]},
-)
 
 
 def coloured(frame: Frame, full_range: bool, matrix: Matrix) -> Frame:

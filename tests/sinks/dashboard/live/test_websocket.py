@@ -16,6 +16,7 @@ from sinks.dashboard.live.live_view import MOST_VIEWERS, LiveView
 from tests.kinds import MakeFrame
 from tests.sinks.dashboard.live.pages import (
     PATIENCE_S,
+    SCENE,
     Caller,
     Page,
     decoded,
@@ -26,7 +27,6 @@ from tests.sinks.dashboard.live.pages import (
     say,
     serving,
 )
-from tests.sinks.dashboard.live.test_drawing import SCENE
 
 
 @pytest.fixture
