@@ -146,7 +146,7 @@ class _ExportTools:
         return export_recorder(output, inputs, source_id)
 
 
-def _watch(config: Config, origin: Origin) -> int:  # noqa: ARG001
+def _watch(config: Config, origin: Origin) -> int:
     """Run a pipeline as configured, sum it up and return the exit code."""
     # What takes seconds to import is imported when it is needed, so that --help is quick.
     from pipeline.clock import SystemClock
@@ -156,7 +156,7 @@ def _watch(config: Config, origin: Origin) -> int:  # noqa: ARG001
 
     errors, clock = Console(stderr=True), SystemClock()
     set_up_logging(config.log_format, errors)
-    pipeline, outputs = _build(config, clock, errors)
+    pipeline, outputs = _build(config, origin, clock, errors)
     started_s, failure, exit_code = clock.monotonic(), None, 0
     try:
         console = None if config.quiet else errors
@@ -178,17 +178,22 @@ def _watch(config: Config, origin: Origin) -> int:  # noqa: ARG001
     return exit_code
 
 
-def _build(config: Config, clock: Clock, errors: Console) -> tuple[Pipeline, Outputs]:
+def _build(
+    config: Config, origin: Origin, clock: Clock, errors: Console
+) -> tuple[Pipeline, Outputs]:
     """Open what a configuration names; touches no output, and leaves no trace of a fault."""
     from pipeline.configured import (
         check_classes,
         check_copied,
         check_sources,
         check_tracking,
+        drawing_style,
         load,
         make_pipeline,
         masked,
     )
+    from pipeline.rules.rule_book import RuleBook
+    from pipeline.steering import Steering
     from sinks.configured import open_sinks
     from sources import open_source
 
@@ -201,8 +206,9 @@ def _build(config: Config, clock: Clock, errors: Console) -> tuple[Pipeline, Out
         for item, source_id in zip(config.sources, config.source_ids(), strict=True)
     ]
     check_copied(config, opened)
-    outputs = open_sinks(config, clock, [source.source_id for source in opened if source.live])
-    detector = load(config, errors)
+    live = [source.source_id for source in opened if source.live]
+    outputs = open_sinks(config, clock, live, drawing_style(config))
+    detector, rules = load(config, errors), RuleBook(config.rules)
     check_classes(config, detector.class_names)
     pipeline = make_pipeline(
         config,
@@ -212,7 +218,12 @@ def _build(config: Config, clock: Clock, errors: Console) -> tuple[Pipeline, Out
         clock,
         outputs.events,
         outputs.media,
+        rules,
     )
+    if outputs.dashboard is not None:
+        names = detector.class_names
+        steering = Steering(config, origin, pipeline, rules, open_source, names, clock)
+        outputs.dashboard.attach(steering, outputs.all())
     for sink in outputs.all().values():  # last, as it makes folders
         sink.prepare()
     return pipeline, outputs
@@ -238,6 +249,8 @@ def _run(
         if console is not None and console.is_terminal:
             live = entered.enter_context(Live(console=console, auto_refresh=False, transient=True))
         entered.enter_context(pipeline)
+        if outputs.dashboard is not None:
+            entered.enter_context(outputs.dashboard.serving())
         while not pipeline.wait(REFRESH_S):
             interrupts.obey(pipeline)
             if outputs.display is not None and outputs.display.update(_troubles(pipeline)):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from pipeline.annotate import Style
 from pipeline.clock import Clock
 from pipeline.config import Config
 from pipeline.errors import ConfigError
+from pipeline.extras import needs_package
 from pipeline.recording_config import RecordConfig
 from sinks.annotated.push import Push, push_addresses
 from sinks.archive.archive import Archive
@@ -15,14 +19,21 @@ from sinks.outputs import Outputs, is_one_file, open_outputs
 from sinks.queues.destinations import open_destinations
 from sinks.queues.home_assistant import Place
 
+if TYPE_CHECKING:
+    from sinks.dashboard.dashboard import Dashboard
+    from sinks.dashboard.recordings import Kind
 
-def open_sinks(config: Config, clock: Clock, live: Sequence[str] = ()) -> Outputs:
+
+def open_sinks(
+    config: Config, clock: Clock, live: Sequence[str] = (), style: Style | None = None
+) -> Outputs:
     """Make the sinks of `watch`; none touches a file or the network until it is entered.
 
     Args:
         config: names them.
         clock: for outages, and for the age of recordings.
         live: ids of the sources that are cameras.
+        style: what is drawn on the dashboard besides the objects.
     Raises:
         ConfigError: an output makes no sense; see `open_outputs` and `open_destinations`.
     """
@@ -42,6 +53,7 @@ def open_sinks(config: Config, clock: Clock, live: Sequence[str] = ()) -> Output
         snapshots=config.snapshots,
         report=config.report,
         display=config.display,
+        dashboard=_dashboard(config, clock, style or Style(), archive),
         push=push,
         dialect=config.dialect,
         encoding=config.encoding,
@@ -53,6 +65,26 @@ def open_sinks(config: Config, clock: Clock, live: Sequence[str] = ()) -> Output
         archived=() if archive is None else live,
         segment_s=None if config.record is None else config.record.segment_s,
     )
+
+
+def _dashboard(
+    config: Config, clock: Clock, style: Style, archive: Archive | None
+) -> Dashboard | None:
+    """The page, if there is to be one.
+
+    Raises:
+        ConfigError: a package is missing.
+    """
+    if config.dashboard is None or not config.has_page:
+        return None
+    with needs_package("fastapi", "the dashboard", "dashboard"):
+        from sinks.dashboard.dashboard import Dashboard
+    folders: dict[Kind, Path] = {} if archive is None else {"annotated": archive.folder}
+    if config.segments is not None:
+        folders["segments"] = config.segments.folder
+    if config.clips is not None:
+        folders["clips"] = config.clips.folder
+    return Dashboard(config.dashboard, folders, style, clock)
 
 
 def _record_archive(record: RecordConfig | None, cameras: bool, clock: Clock) -> Archive | None:

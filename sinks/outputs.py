@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from pipeline.encoding import Encoding
 from pipeline.errors import ConfigError
@@ -23,6 +23,9 @@ from sinks.jsonlines import JsonLines, detection_records
 from sinks.reports.report import REPORT_SUFFIXES, Report
 from sinks.snapshots import SnapshotFiles
 from sinks.tables import detections_table, events_table
+
+if TYPE_CHECKING:  # of an extra
+    from sinks.dashboard.dashboard import Dashboard
 
 T_contra = TypeVar("T_contra", contravariant=True)
 
@@ -74,6 +77,8 @@ class Outputs:
     media: Mapping[str, MediaFileSink] = field(default_factory=dict)
     display: Display | None = None
     """That of the results which is a window."""
+    dashboard: Dashboard | None = None
+    """That of the results which is a page."""
 
     def all(self) -> Mapping[str, FileSink[Any]]:
         """Those of all kinds."""
@@ -90,6 +95,7 @@ def open_outputs(
     snapshots: Path | None = None,
     report: Path | None = None,
     display: bool = False,
+    dashboard: Dashboard | None = None,
     push: FileSink[Result] | None = None,
     pictures: bool = True,
     dialect: Dialect = "watchline",
@@ -113,6 +119,7 @@ def open_outputs(
         snapshots: a folder for the best picture of each object.
         report: a folder for heat maps and counts over time.
         display: show a window.
+        dashboard: serves a page.
         push: sends annotated streams to a media server.
         dialect: whose words events are written in, a key of `DIALECTS`.
         destinations: message queues and webhooks, by name.
@@ -141,6 +148,8 @@ def open_outputs(
     # Entered first: without a screen an old recording stays.
     window = Display(source_ids) if display else None
     results: dict[str, FileSink[Result]] = {} if window is None else {"display": window}
+    if dashboard is not None:
+        results["dashboard"] = dashboard
     if recordings or archive is not None:
         results["record"] = VideoRecorder(
             recordings,
@@ -164,9 +173,11 @@ def open_outputs(
         event_sinks["events"] = _events_file(events, dialect)
     if snapshots is not None:
         event_sinks["snapshots"] = SnapshotFiles(snapshots)
+    if dashboard is not None:
+        event_sinks["history"] = dashboard.history
     # Names of destinations are the user's: a colon keeps them apart from ours.
     event_sinks |= {f"sink:{name}": sink for name, sink in (destinations or {}).items()}
-    return Outputs(results, event_sinks, media or {}, window)
+    return Outputs(results, event_sinks, media or {}, window, dashboard)
 
 
 def _is_table(path: Path) -> bool:

@@ -11,7 +11,7 @@ import httpx
 
 from tests.faults.watch_process import WatchProcess
 
-_URL = re.compile(r"dashboard: (https?://\S+)")
+_URL = re.compile(r"dashboard: (https?://\S+)/")
 
 
 class Served(WatchProcess):
