@@ -28,7 +28,7 @@ def test_nothing_that_is_asked_for_is_a_server_error(serve: Serve, tmp_path: Pat
             *(sys.executable, "-m", "schemathesis.cli", "run", f"{run.url}/api/openapi.json"),
             *("--header", f"Authorization: Bearer {TOKEN}", "--checks", ",".join(CHECKS)),
             *("--max-examples", str(EXAMPLES), "--generation-deterministic", "--no-color"),
-            *("--generation-database", "none", "--request-timeout", "20", "--warnings", "off"),
+            *("--request-timeout", "20", "--warnings", "off"),
             *("--exclude-path-regex", _NEVER_END, "--phases", "examples,coverage,fuzzing"),
         ],
         capture_output=True,

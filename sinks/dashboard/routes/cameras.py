@@ -105,13 +105,13 @@ _Address = Annotated[str, Field(min_length=1, max_length=2000)]
 class CameraChange(Body):
     """Settings of a camera; what is not named stays."""
 
-    source: _Address | None = None
+    source: _Address = Field(default_factory=str)  # it may be left out, but is never null
     """Its address."""
     detect_fps: float | None = None
     """Most frames a second that the detector is given, 0.01 to 1000; null for the common bound."""
     motion: bool | MotionSettings | None = None
     """Whether frames in which nothing moves are not given to it; null for what holds for all."""
-    priority: float | None = None
+    priority: float = Field(default_factory=float)
     """Its share when the detector cannot keep up, 0.1 to 100."""
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
     """Its name; that of a new one is made from the address if not given, and stays."""

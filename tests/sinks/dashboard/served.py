@@ -34,7 +34,9 @@ from tests.sinks.dashboard.double import ControlDouble
 
 PASSWORD = "correct horse"
 TOKEN = "t0ken-of-programs"
-HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(
+    PASSWORD, salt=b"pepper, not salt"
+)
 """Takes no time."""
 LOGIN = {"password_hash": HASH, "token": TOKEN}
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

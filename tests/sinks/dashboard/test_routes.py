@@ -116,6 +116,14 @@ def test_a_wrong_setting_is_named(
         assert "hunter2" not in reply.text
 
 
+@pytest.mark.parametrize("body", [{"source": None}, {"priority": None}, {"source": ""}, []])
+def test_a_wrong_change_changes_nothing(server: Served, body: object) -> None:
+    with server.client() as client:
+        before = client.get("/api/cameras/gate").json()
+        assert client.patch("/api/cameras/gate", json=body).status_code == 422
+        assert client.get("/api/cameras/gate").json() == before
+
+
 def test_secrets_of_addresses_are_hidden_in_errors(server: Served, control: ControlDouble) -> None:
     control.fault = Conflict("rtsp://admin:hunter2@10.0.0.5/1:\n  does not answer")
     with server.client() as client:
