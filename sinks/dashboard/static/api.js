@@ -2,7 +2,7 @@ import { Value } from "./value.js";
 
 /** Longest wait for a reply, milliseconds. */
 const PATIENCE_MS = 20_000;
-/** A proxy answers with these for a server that is gone; the server itself when it ends. */
+/** A proxy answers with these for a server that is gone, in words of its own. */
 const AWAY = new Set([502, 503, 504]);
 
 /**
@@ -115,12 +115,13 @@ async function request(method, path, body, signal, patience_ms = PATIENCE_MS) {
     reachable.value = false;
     throw new ApiError("The server does not answer.", 0);
   }
-  reachable.value = !AWAY.has(reply.status);
+  const said = detail(text);
+  reachable.value = said !== null || !AWAY.has(reply.status);
   if (reply.ok) return text ? JSON.parse(text) : null;
   if (reply.status === 401 && session.value?.logged_in) {
     session.value = { ...session.value, logged_in: false, csrf: null };
   }
-  throw new ApiError(detail(text) ?? `The server answered ${reply.status}.`, reply.status);
+  throw new ApiError(said ?? `The server answered ${reply.status}.`, reply.status);
 }
 
 /**

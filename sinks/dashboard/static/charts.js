@@ -172,7 +172,11 @@ function chartsOf({ bins, bin_s, objects, zones, lines }) {
   /** @type {Pick<ChartData, "title" | "form" | "series">[]} */
   const all = [
     { title: "Objects that appeared", form: "stacked", series: merged(appeared) },
-    { title: "Most at once in zones", form: "steps", series: zoneSeries("occupancy") },
+    ...parts(zoneSeries("occupancy")).map((series) => ({
+      title: "Most at once in zones",
+      form: /** @type {const} */ ("steps"),
+      series,
+    })),
     { title: "Entered zones", form: "stacked", series: merged(zoneSeries("entered")) },
     ...lines.map((one) => ({
       title: `Crossed ${named(one.camera, one.line)}`,
@@ -185,7 +189,18 @@ function chartsOf({ bins, bin_s, objects, zones, lines }) {
   ];
   return all
     .filter(({ series }) => series.length > 0)
-    .map((one) => ({ ...one, series: one.series.slice(0, MOST_SERIES), bins, bin_s }));
+    .map((one) => ({ ...one, bins, bin_s }));
+}
+
+/**
+ * As many at a time as can be told apart.
+ * @template T
+ * @param {T[]} all
+ * @returns {T[][]}
+ */
+function parts(all) {
+  const begins = all.map((_, place) => place).filter((place) => place % MOST_SERIES === 0);
+  return begins.map((begin) => all.slice(begin, begin + MOST_SERIES));
 }
 
 /**

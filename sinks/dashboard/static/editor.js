@@ -80,14 +80,18 @@ class Editor {
       begun: () => this.#begun(),
     });
     this.#picture = cameraPicture(context, id, FPS, () => {}, this.#input.layer);
-    this.#unwatch = context.cameras.list.watch(() => {
-      const camera = context.cameras.find(id);
-      if (camera) this.#picture.update(camera);
-    });
+    const unknown = h("p", { class: "empty", hidden: true }, `There is no camera ${id}.`);
     this.#save.addEventListener("click", () => this.#store());
     this.#reload.addEventListener("click", () => this.#startAnew());
     addEventListener("beforeunload", this.#onLeave);
-    this.element = this.#build();
+    const body = this.#body();
+    this.element = h("section", { class: "view editing" }, this.#head(), unknown, body);
+    this.#unwatch = context.cameras.list.watch((cameras) => {
+      const camera = context.cameras.find(id);
+      unknown.hidden = !cameras || camera !== undefined;
+      body.hidden = !camera;
+      if (camera) this.#picture.update(camera);
+    });
     this.#input.select(null);
     this.#changed();
   }
@@ -100,8 +104,18 @@ class Editor {
     this.#picture.close();
   }
 
-  #build() {
+  #head() {
     const address = `#/live/${encodeURIComponent(this.#id)}`;
+    const label = `Back to ${this.#id}`;
+    return h(
+      "div",
+      { class: "view-head" },
+      h("a", { class: "icon-button", href: address, "aria-label": label }, icon("back")),
+      h("h1", { tabindex: -1 }, `Zones and lines of ${this.#id}`),
+    );
+  }
+
+  #body() {
     const button = (/** @type {"zone" | "line"} */ kind) =>
       h(
         "button",
@@ -110,36 +124,22 @@ class Editor {
         `New ${kind}`,
       );
     return h(
-      "section",
-      { class: "view editing" },
+      "div",
+      { class: "camera-layout" },
       h(
         "div",
-        { class: "view-head" },
-        h(
-          "a",
-          { class: "icon-button", href: address, "aria-label": `Back to ${this.#id}` },
-          icon("back"),
-        ),
-        h("h1", { tabindex: -1 }, `Zones and lines of ${this.#id}`),
+        { class: "camera-main" },
+        h("div", { class: "form-row" }, button("zone"), button("line")),
+        h("div", { class: "stage" }, this.#picture.element),
+        this.#help,
       ),
       h(
-        "div",
-        { class: "camera-layout" },
-        h(
-          "div",
-          { class: "camera-main" },
-          h("div", { class: "form-row" }, button("zone"), button("line")),
-          h("div", { class: "stage" }, this.#picture.element),
-          this.#help,
-        ),
-        h(
-          "aside",
-          { class: "camera-side", "aria-label": "Zones and lines" },
-          h("section", { class: "panel" }, this.#list, this.#form),
-          unsavedNote(this.#context.system),
-          this.#fault.element,
-          h("div", { class: "form-row" }, this.#reload, this.#save),
-        ),
+        "aside",
+        { class: "camera-side", "aria-label": "Zones and lines" },
+        h("section", { class: "panel" }, this.#list, this.#form),
+        unsavedNote(this.#context.system),
+        this.#fault.element,
+        h("div", { class: "form-row" }, this.#reload, this.#save),
       ),
     );
   }

@@ -109,7 +109,7 @@ function pictureBar(id, picture, time) {
     "a",
     {
       class: "icon-button",
-      href: `/api/cameras/${encodeURIComponent(id)}/picture.jpg`,
+      href: `/api/cameras/${encodeURIComponent(id)}/picture.jpg?width=3840`,
       download: `${id}.jpg`,
       "aria-label": "Save this picture",
     },

@@ -21,7 +21,8 @@ const ASKED = new Set(
 export function ruleForm(item, camera, classNames, on) {
   const { kind } = item;
   const set = (/** @type {object} */ values) => {
-    item.rule = { ...item.rule, ...values };
+    const rule = Object.entries({ ...item.rule, ...values });
+    item.rule = /** @type {any} */ (Object.fromEntries(rule.filter(([, value]) => value !== null)));
     on.changed();
   };
   const remove = h(

@@ -1,9 +1,6 @@
 import { ApiError, get, send } from "./api.js";
 import { Value } from "./value.js";
 
-/** How often rules are asked for anew at most, as others may change them. */
-const LEAST_MS = 5000;
-
 /** @typedef {import("./types.js").Header} Header */
 /** @typedef {import("./types.js").Rule} Rule */
 /** @typedef {import("./types.js").Rules} Rules */
@@ -12,11 +9,14 @@ const LEAST_MS = 5000;
 export class RuleStore {
   /** null until they are known. */
   current = new Value(/** @type {Rules | null} */ (null));
-  #asked_ms = 0;
+  /**
+   * What pictures told when the rules were asked for because of it, by camera.
+   * @type {Map<string, string>}
+   */
+  #told = new Map();
 
   /** Ask for them. */
   async load() {
-    this.#asked_ms = performance.now();
     this.current.value = await get("/rules");
   }
 
@@ -29,14 +29,16 @@ export class RuleStore {
   }
 
   /**
-   * Ask again where a picture tells of other rules than we know.
+   * Ask again, once, where a picture tells of other rules than we know: others change them too.
    * @param {Header} header
    */
   noticed({ camera, zones, lines }) {
     const rules = this.current.value;
-    if (performance.now() - this.#asked_ms < LEAST_MS) return;
-    const known = rules && same(rules.zones, zones, camera) && same(rules.lines, lines, camera);
-    if (known) return;
+    const told = `${names(zones)}/${names(lines)}`;
+    const here = (/** @type {Rule[]} */ all) => names(all.filter((rule) => isFor(rule, camera)));
+    if (!rules || told === `${here(rules.zones)}/${here(rules.lines)}`) return;
+    if (this.#told.get(camera) === told) return;
+    this.#told.set(camera, told);
     this.load().catch((error) => {
       if (!(error instanceof ApiError)) throw error;
     });
@@ -53,12 +55,7 @@ export function isFor(rule, camera) {
   return !rule.sources || rule.sources.includes(camera);
 }
 
-/**
- * @param {Rule[]} rules
- * @param {{name: string}[]} told
- * @param {string} camera
- */
-function same(rules, told, camera) {
-  const ours = rules.filter((rule) => isFor(rule, camera)).map(({ name }) => name);
-  return ours.sort().join() === told.map(({ name }) => name).sort().join();
+/** @param {{name: string}[]} rules */
+function names(rules) {
+  return rules.map(({ name }) => name).sort().join();
 }

@@ -34,6 +34,7 @@ export function stateBadge() {
   return {
     element,
     update(camera) {
+      element.title = since(camera);
       if (element.dataset.state === camera.state) return;
       const state = STATES[camera.state];
       element.dataset.state = camera.state;
