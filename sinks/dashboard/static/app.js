@@ -225,7 +225,7 @@ function showLogin() {
   const banner = connectionBanner();
   const place = h("main", { class: "login-place" }, loginView());
   replace(document.body, banner.element, place);
-  place.querySelector("input")?.focus();
+  /** @type {HTMLInputElement | null} */ (place.querySelector("[type=password]"))?.focus();
   document.title = "Watchline";
   return banner.close;
 }

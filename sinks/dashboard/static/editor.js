@@ -238,7 +238,12 @@ class Editor {
     this.#draft = new RuleDraft(rules, this.#id);
     this.#reload.hidden = true;
     this.#fault.show("");
+    const before = this.#input.selected;
     this.#input.setDraft(this.#draft);
+    const again = this.#draft.here.find(
+      ({ kind, rule }) => kind === before?.kind && rule.name === before.rule.name,
+    );
+    if (again) this.#input.select(again);
     this.#changed();
   }
 }

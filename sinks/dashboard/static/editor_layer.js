@@ -128,16 +128,14 @@ export class EditorLayer {
     const data = { item: place };
     const shape = svgPoints(points, this.size);
     const group = svg("g", { class: `${kind}${selected ? " selected" : ""}` });
-    const [x, y] = labelPoint(points);
-    let at = /** @type {Point} */ ([x * this.size.width, y * this.size.height]);
+    const [x, y] = kind === "zone" ? labelPoint(points) : points[1];
+    const at = /** @type {Point} */ ([x * this.size.width, y * this.size.height]);
     if (kind === "zone") group.append(svg("polygon", { points: shape, class: "zone-area", data }));
     else {
-      const arrow = inArrow(points, this.size, ARROW * this.#unit);
-      at = arrow.tip;
       group.append(
         svg("polyline", { points: shape, class: "reach", data }),
         svg("polyline", { points: shape }),
-        svg("path", { d: arrow.d }),
+        svg("path", { d: inArrow(points, this.size, ARROW * this.#unit) }),
       );
     }
     group.append(this.#label(at, `${kind} ${rule.name}`, rule.name));

@@ -38,6 +38,13 @@ export class FilterMenu {
       const inside = relatedTarget instanceof Node && this.element.contains(relatedTarget);
       if (relatedTarget && !inside) this.element.open = false;
     });
+    const outside = (/** @type {PointerEvent} */ { target }) => {
+      if (target instanceof Node && !this.element.contains(target)) this.element.open = false;
+    };
+    this.element.addEventListener("toggle", () => {
+      if (this.element.open) document.addEventListener("pointerdown", outside);
+      else document.removeEventListener("pointerdown", outside);
+    });
     this.#tell();
   }
 

@@ -169,8 +169,7 @@ export class LivePictures {
     const wanted = new Map();
     for (const [canvas, { camera, fps, visible }] of this.#targets) {
       if (!visible || document.visibilityState !== "visible") continue;
-      const pixels = Math.ceil(canvas.clientWidth * devicePixelRatio);
-      const width = Math.min(WIDTHS[1], Math.max(WIDTHS[0], pixels));
+      const width = shownWidth(canvas);
       const other = wanted.get(camera);
       wanted.set(camera, {
         camera,
@@ -210,12 +209,23 @@ export class LivePictures {
       if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
         canvas.width = bitmap.width;
         canvas.height = bitmap.height;
+        this.#changed(); // the shape of the picture tells how wide it is shown
       }
       canvas.getContext("2d", { alpha: false })?.drawImage(bitmap, 0, 0);
       canvas.dataset.index = String(header.index);
       target.shown(header);
     }
   }
+}
+
+/**
+ * How wide the picture in a canvas is on the screen, without the bars beside it.
+ * @param {HTMLCanvasElement} canvas
+ * @returns {number} device pixels
+ */
+function shownWidth({ clientWidth, clientHeight, width, height }) {
+  const shown = Math.min(clientWidth, (clientHeight * width) / height);
+  return Math.min(WIDTHS[1], Math.max(WIDTHS[0], Math.ceil(shown * devicePixelRatio)));
 }
 
 /**

@@ -14,7 +14,13 @@ export function loginView() {
     name: "password",
     autocomplete: "current-password",
     required: true,
-    autofocus: true,
+  });
+  const user = h("input", {
+    type: "text",
+    name: "username",
+    autocomplete: "username",
+    value: "watchline", // there are no users, but managers of passwords want one
+    hidden: true,
   });
   const button = h("button", { class: "primary", type: "submit" }, "Log in");
   const form = h(
@@ -23,6 +29,7 @@ export function loginView() {
     h("img", { src: "/static/icon.svg", alt: "", width: 48, height: 48 }),
     h("h1", { tabindex: -1 }, "Watchline"),
     h("label", { for: password.id }, "Password"),
+    user,
     password,
     fault,
     button,

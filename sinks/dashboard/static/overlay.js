@@ -105,13 +105,14 @@ export class Overlay {
   #line(rule, unit) {
     const points = relativePoints(rule);
     const arrow = inArrow(points, this.size, ARROW * unit);
-    const label = textAt(arrow.tip, this.size, unit, rule.name);
+    const [x, y] = this.#place(points[1]);
+    const label = textAt([x, y - LABEL * unit], this.size, unit, rule.name);
     this.#labels.set(`line ${rule.name}`, (text) => setText(label, text));
     return svg(
       "g",
       { class: "line" },
       svg("polyline", { points: svgPoints(points, this.size) }),
-      svg("path", { d: arrow.d }),
+      svg("path", { d: arrow }),
       label,
     );
   }

@@ -77,7 +77,7 @@ export function svgPoints(points, { width, height }) {
  * @param {Point[]} points two of them, relative
  * @param {Size} size of the picture
  * @param {number} length
- * @returns {{d: string, tip: Point}} as an SVG path; where its tip is
+ * @returns {string} as an SVG path
  */
 export function inArrow([from, to], { width, height }, length) {
   const [x, y] = middle(from, to);
@@ -86,10 +86,10 @@ export function inArrow([from, to], { width, height }, length) {
   const right = [-along[1] / norm, along[0] / norm]; // y goes down
   const ahead = [along[0] / norm, along[1] / norm];
   const start = [x * width, y * height];
-  const tip = /** @type {Point} */ ([start[0] + right[0] * length, start[1] + right[1] * length]);
+  const tip = [start[0] + right[0] * length, start[1] + right[1] * length];
   const barb = (/** @type {number} */ side) =>
     [0, 1].map((i) => tip[i] - (right[i] - side * ahead[i]) * length * 0.4).join(",");
-  return { d: `M${start}L${tip}M${barb(1)}L${tip}L${barb(-1)}`, tip };
+  return `M${start}L${tip}M${barb(1)}L${tip}L${barb(-1)}`;
 }
 
 /**
