@@ -12,8 +12,6 @@ from sinks.dashboard.access.refusal import Refusal
 MOST_BYTES = 256 * 1024
 LONGEST_S = 10.0
 """How long a body may take to arrive."""
-_CLOSE = {"connection": "close"}
-"""What is left of a body that was not read would be taken for the next request."""
 
 
 def has_body(headers: Headers) -> bool:
@@ -28,8 +26,8 @@ async def read_body(headers: Headers, receive: Receive, longest_s: float = LONGE
         Refusal: it is no JSON, too long or too late, whatever the headers say.
     """
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Refusal(415, "content-type: must be application/json", _CLOSE)
-    too_long = Refusal(413, f"the body must have at most {MOST_BYTES} bytes", _CLOSE)
+        raise Refusal(415, "content-type: must be application/json")
+    too_long = Refusal(413, f"the body must have at most {MOST_BYTES} bytes")
     if int(headers.get("content-length", 0)) > MOST_BYTES:
         raise too_long
     body, more = bytearray(), True
@@ -38,11 +36,11 @@ async def read_body(headers: Headers, receive: Receive, longest_s: float = LONGE
             while more:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise Refusal(400, "the body was cut off", _CLOSE)
+                    raise Refusal(400, "the body was cut off")
                 body += message.get("body", b"")
                 if len(body) > MOST_BYTES:
                     raise too_long
                 more = message.get("more_body", False)
     except TimeoutError as error:
-        raise Refusal(408, f"the body took longer than {longest_s:g} s", _CLOSE) from error
+        raise Refusal(408, f"the body took longer than {longest_s:g} s") from error
     return bytes(body)

@@ -47,7 +47,7 @@ class Gate:
                 return await self._talk(scope, receive, send)
             body = await read_body(headers, receive) if has_body(headers) else b""
         except Refusal as refusal:
-            if has_body(headers):  # it was not read
+            if has_body(headers):  # what is left of it is no next request
                 refusal.headers = {**refusal.headers, "connection": "close"}
             return await refuse(scope, send, refusal)
         await self._reply(scope, receive, send, body)

@@ -16,6 +16,7 @@ import httpx
 from argon2 import PasswordHasher
 from fastapi import APIRouter, Request, Response, WebSocket
 from fastapi.responses import FileResponse, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from pipeline.clock import Clock, SystemClock
 from pipeline.dashboard_config import DashboardConfig
@@ -96,11 +97,10 @@ class Streams:
 
     async def endless(self, request: Request) -> Response:
         self.callers.append(request.state.caller)
-        return StreamingResponse(self._write(b"data: 1\n\n"), media_type="text/event-stream")
+        return StreamingResponse(self._write(), media_type="text/event-stream")
 
     async def flood(self) -> Response:
-        """More than any buffer holds."""
-        return StreamingResponse(self._write(bytes(1 << 20), wait=False), media_type="image/jpeg")
+        return _Flood(self.ended)
 
     async def file(self) -> Response:
         return FileResponse(self.path)
@@ -114,13 +114,31 @@ class Streams:
         finally:
             self.ended.release()
 
-    async def _write(self, data: bytes, *, wait: bool = True) -> AsyncIterator[bytes]:
+    async def _write(self) -> AsyncIterator[bytes]:
         try:
-            while True:
-                yield data
-                await (asyncio.Event().wait() if wait else asyncio.sleep(0))
+            yield b"data: 1\n\n"
+            await asyncio.Event().wait()
         finally:
             self.ended.release()
+
+
+class _Flood(Response):
+    """More than any buffer holds, and never a look whether somebody reads."""
+
+    def __init__(self, ended: threading.Semaphore) -> None:
+        super().__init__(media_type="image/jpeg")
+        self._ended = ended
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", b"image/jpeg")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        try:
+            while True:
+                chunk = {"type": "http.response.body", "body": bytes(1 << 20), "more_body": True}
+                await send(chunk)
+                await asyncio.sleep(0)
+        finally:
+            self._ended.release()
 
 
 def routers(
