@@ -113,6 +113,25 @@ def test_a_zone_drawn_with_the_mouse_is_saved_and_makes_events(
         assert abs(x - drawn_x) < 0.02 and abs(y - drawn_y) < 0.02
 
 
+def test_a_clip_of_an_event_is_played(
+    serve: Serve, street: RtspServer, open_page: OpenPage, tmp_path: Path
+) -> None:
+    config = write_config(
+        tmp_path / "clips.yaml",
+        sources=[{"source": street.url(), "id": "street"}],
+        clips={"folder": str(tmp_path / "clips"), "before_s": 1, "after_s": 1, "max_s": 4},
+    )
+    run = serve("--config", config)
+    page = open_page(run.url)
+    run.until(lambda: bool(run.get("/api/clips")["clips"]))
+    page.get_by_test_id("tab-recordings").click()
+    page.get_by_test_id("recording").first.click()
+    player = page.locator("[data-testid=player] video, video[data-testid=player]")
+    expect(player).to_have_js_property("paused", False, timeout=SLOW_MS)
+    expect(player).not_to_have_js_property("currentTime", 0, timeout=SLOW_MS)
+    assert player.evaluate("video => [video.videoWidth, video.videoHeight]") == [640, 272]
+
+
 def test_a_camera_is_added_paused_resumed_and_removed(serve: Serve, open_page: OpenPage) -> None:
     page = open_page(serve().url)
     page.get_by_test_id("add-camera").first.click()
