@@ -8,7 +8,7 @@ from typing import Any
 
 from sinks.annotated.mosaic import Size
 
-STEPS = (320, 480, 640, 960, 1280, 1920, 3840)
+STEPS = (320, 480, 640, 800, 960, 1280, 1600, 1920, 3840)
 """Widths of pictures, pixels; few, so that viewers share them."""
 LEAST_WIDTH, MOST_WIDTH = 16, STEPS[-1]
 """That may be asked for, pixels."""

@@ -9,7 +9,15 @@ from sinks.dashboard.live.view import LEAST_WIDTH, MOST_WIDTH, STEPS, View
 
 @pytest.mark.parametrize(
     ("width", "step"),
-    [(LEAST_WIDTH, 320), (320, 320), (321, 480), (641, 960), (1921, 3840), (MOST_WIDTH, 3840)],
+    [
+        (LEAST_WIDTH, 320),
+        (320, 320),
+        (321, 480),
+        (641, 800),
+        (801, 960),
+        (1921, 3840),
+        (MOST_WIDTH, 3840),
+    ],
 )
 def test_a_width_is_rounded_up_to_a_step(width: int, step: int) -> None:
     assert View.of("gate", width, rules=True) == View("gate", step, True)
