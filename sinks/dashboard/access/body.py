@@ -25,6 +25,9 @@ async def read_body(headers: Headers, receive: Receive, longest_s: float = LONGE
     Raises:
         Refusal: it is no JSON, too long or too late, whatever the headers say.
     """
+    if "transfer-encoding" in headers and "content-length" in headers:
+        # A proxy may go by the one, and we by the other: what is left is no next request.
+        raise Refusal(400, "content-length: may not stand beside transfer-encoding")
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Refusal(415, "content-type: must be application/json")
     too_long = Refusal(413, f"the body must have at most {MOST_BYTES} bytes")

@@ -154,3 +154,12 @@ def test_the_next_request_is_not_what_was_left_of_the_last(server: Served) -> No
     reply = server.ask(head + b"Content-Length: %d\r\n\r\n" % len(smuggled) + smuggled)
     assert status(reply) == 415
     assert reply.count(b"HTTP/1.1") == 1
+
+
+def test_a_body_has_one_length(server: Served) -> None:
+    smuggled = b"GET /api/cameras HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    head = HEAD.replace(b"Connection: close\r\n", b"")
+    both = b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    reply = server.ask(head + both + smuggled)
+    assert status(reply) == 400
+    assert reply.count(b"HTTP/1.1") == 1
