@@ -17,7 +17,7 @@ import uvicorn
 from pipeline.dashboard_config import DashboardConfig, TlsConfig
 from pipeline.errors import ConfigError
 from sinks.dashboard.access.gate import Gate
-from sinks.dashboard.connection import Connection, set_up
+from sinks.dashboard.connection import Connection, Listening, Talk, set_up
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,9 @@ class _Uvicorn(uvicorn.Server):
 
 def _run(server: uvicorn.Server, bound: socket.socket) -> None:
     try:
-        asyncio.run(server.serve([bound]))
+        # Only this kind asks `Listening` for connections; that of Windows asks the system.
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            runner.run(server.serve([bound]))
     except Exception:  # the edge of a thread: cameras are watched all the same
         log.exception("dashboard: the page is served no more")
 
@@ -123,6 +125,7 @@ def _uvicorn_config(gate: Gate, tls: ssl.SSLContext | None) -> uvicorn.Config:
         gate,
         loop="asyncio",
         http=Connection,
+        ws=Talk,
         lifespan="off",
         interface="asgi3",
         log_config=None,
@@ -166,7 +169,7 @@ def _bind(config: DashboardConfig) -> socket.socket:
             f"{where}: {reason}; choose another port, or an address of this machine"
         ) from error
     set_up(bound)
-    return bound
+    return Listening(bound)
 
 
 def _tls_context(config: TlsConfig) -> ssl.SSLContext:

@@ -251,9 +251,10 @@ class TestWebSockets:
         assert b"detail" in response.body
         return response.status_code
 
-    def test_a_stranger_opens_none(self, locked: Served) -> None:
+    def test_a_stranger_opens_none(self, locked: Served, caplog: pytest.LogCaptureFixture) -> None:
         assert self.status(locked) == 401
         assert self.status(locked, Authorization="Bearer x") == 401
+        assert not caplog.records  # or strangers could fill the log
 
     def test_a_token_opens_one(self, locked: Served) -> None:
         with connect(socket_url(locked), additional_headers=BEARER) as socket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -87,6 +88,9 @@ def test_nothing_else_is(server: Served, path: str) -> None:
 def test_what_is_no_request_is_refused(server: Served, request_line: bytes) -> None:
     reply = server.ask(request_line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert int(reply.split()[1]) in (400, 401, 404)
+    head, _, body = reply.partition(b"\r\n\r\n")
+    assert b"x-content-type-options: nosniff" in head.lower()
+    assert list(json.loads(body)) == ["detail"]
     with server.client() as client:
         assert client.get("/").status_code == 200
 

@@ -205,6 +205,36 @@ class TestClients:
             with server.raw() as one_more:
                 assert read_to_end(one_more) == b""
 
+    def test_handshakes_that_do_not_end_count_too(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """Each costs a descriptor, which cameras need, and nobody has logged in yet."""
+        monkeypatch.setattr(connection, "MOST", 3)
+        certificate, key = self_signed(tmp_path, "dashboard")
+        tls = {"certificate": str(certificate), "key": str(key)}
+        with served(tls=tls, verify=False, **LOGIN) as server, ExitStack() as held:
+            for _ in range(3):
+                held.enter_context(server.raw())
+            with server.raw() as one_more:
+                assert read_to_end(one_more) == b""
+
+    @pytest.mark.parametrize(
+        "more",
+        [
+            *("X: " + "x" * 9000 + "\r\n", "X: x\r\n" * 200),
+            *("Content-Length: 3\r\n", "Transfer-Encoding: chunked\r\n"),
+        ],
+        ids=lambda more: more[:10],
+    )
+    def test_what_cannot_be_a_websocket_is_not_waited_for(self, more: str) -> None:
+        upgrade = (
+            "GET /api/live HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
+            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            f"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n{more}\r\n"
+        )
+        with served() as server:
+            assert b" 400 " in server.ask(upgrade.encode()).partition(b"\r\n")[0]
+
     def test_who_does_not_read_holds_up_nobody(self) -> None:
         with served() as server, server.raw() as deaf, server.client() as client:
             deaf.sendall(b"GET /api/flood HTTP/1.1\r\nHost: localhost\r\n\r\n")
