@@ -22,7 +22,7 @@ from pipeline.config_parts import (
     TrackingConfig,
     TrackingSettings,
 )
-from pipeline.dashboard_config import SECRETS, DashboardSettings
+from pipeline.dashboard_config import IN_PART, SECRETS, DashboardSettings
 from pipeline.encoding import Encoding
 from pipeline.errors import ConfigError, UsageError
 from pipeline.plain_yaml import parse_yaml, read_yaml
@@ -247,14 +247,29 @@ def load_config(
         ("environment", _from_environment(environment)),
         ("command line", {key: value for key, value in flags.items() if value is not None}),
     ):
-        merged = _merge(merged, layer)
+        merged = _merge(merged, _spelled_out(layer))
         try:
-            config = Config.model_validate(merged)
+            in_part(merged)
         except ValidationError as error:
             # The layers below were right, so what is wrong came with this one.
             fault = UsageError if origin == "command line" else ConfigError
             raise fault(f"{origin}: {explain(error, Config, SECRETS)}") from error
-    return config
+    try:
+        return Config.model_validate(merged)
+    except ValidationError as error:
+        reason = explain(error, Config, SECRETS)
+        if flags.get("dashboard") is not None:
+            raise UsageError(f"command line: {reason}") from error
+        raise ConfigError(reason) from error
+
+
+def in_part(values: Mapping[str, Any]) -> Config:
+    """What some of the settings say, such as those of a file, before others are added.
+
+    Raises:
+        ValidationError: they are wrong, whatever comes.
+    """
+    return Config.model_validate(values, context=IN_PART)
 
 
 def _merge(base: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -265,6 +280,12 @@ def _merge(base: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def _spelled_out(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With `dashboard: 8080` in its long form, which a password from elsewhere can join."""
+    listen = values.get("dashboard")
+    return {**values, "dashboard": {"listen": listen}} if isinstance(listen, str | int) else values
+
+
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, text in environment.items():
@@ -273,5 +294,5 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             nested: Any = parse_yaml(text, name)
             for part in reversed(parts):
                 nested = {part: nested}
-            values = _merge(values, nested)
+            values = _merge(values, _spelled_out(nested))
     return values

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.config import Config
+from pipeline.config import Config, in_part
 from pipeline.config_parts import MotionConfig, SourceConfig
 from pipeline.config_text import Entry, with_list
 from pipeline.control import Conflict
@@ -48,7 +48,7 @@ class ConfigFile:
         text = self._content.decode()
         windows = "\r\n" in text and text.count("\n") == text.count("\r\n")
         text = text.replace("\r\n", "\n") if windows else text
-        said = Config.model_validate(parse_yaml(text, str(self._path)) or {})
+        said = in_part(parse_yaml(text, str(self._path)) or {})
         new, intended = text, {}
         try:
             for key in keys:
@@ -69,7 +69,7 @@ class ConfigFile:
         origin = str(self._path)
         try:
             before, read = parse_yaml(old, origin) or {}, parse_yaml(new, origin) or {}
-            config = Config.model_validate(read)
+            config = in_part(read)
             is_right = all(getattr(config, key) == value for key, value in intended.items())
             if "sources" in intended:
                 is_right = is_right and config.source_ids() == after.source_ids()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline.retention_config import Age, Size
@@ -18,6 +18,8 @@ LEAST_PASSWORD = 8
 MOST_PASSWORD = 1000
 LEAST_TOKEN = 16
 """The same of a token."""
+IN_PART = object()
+"""The context of validating some of the settings: the password may be among the others."""
 SECRETS = ("dashboard.password", "dashboard.password_hash", "dashboard.token")
 """Keys whose values nobody may see."""
 
@@ -108,11 +110,11 @@ class DashboardConfig(Settings):
         return value
 
     @model_validator(mode="after")
-    def _check_secured(self) -> DashboardConfig:
+    def _check_secured(self, info: ValidationInfo) -> DashboardConfig:
         """Whoever can reach the page can see the cameras."""
         if self.password is not None and self.password_hash is not None:
             raise _fault("password_hash: there is a password too; give either")
-        if self.listen is None or self.needs_login:
+        if self.listen is None or self.needs_login or info.context is IN_PART:
             return self
         if self.hosts or not self.is_loopback:
             raise _fault(

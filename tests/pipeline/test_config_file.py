@@ -332,6 +332,16 @@ def test_whatever_is_changed_reads_back_and_comments_stay(
         assert comments[item["id"]] in written, "what stays is not touched"
 
 
+def test_a_password_that_is_not_in_the_file_is_not_missed(tmp_path: Path) -> None:
+    path = tmp_path / "watchline.yaml"
+    path.write_text("dashboard: 0.0.0.0:80\nsources: [test://bars]\n")
+    config = load_config(path, {"WATCHLINE__DASHBOARD__PASSWORD": "correct horse"}, {})
+    before = config.model_copy(update={"sources": named_sources(config)})
+    after = before.model_copy(update={"sources": []})
+    ConfigFile(path).save(before, after, ["sources"])
+    assert path.read_text() == "dashboard: 0.0.0.0:80\nsources: []\n"
+
+
 def test_what_is_saved_depends_on_where_settings_came_from(tmp_path: Path) -> None:
     path = tmp_path / "watchline.yaml"
     path.write_text(CAMERAS)

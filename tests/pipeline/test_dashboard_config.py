@@ -148,6 +148,18 @@ def test_secrets_come_from_the_environment(key: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def test_a_file_may_leave_the_password_to_the_environment(tmp_path: Path) -> None:
+    path = tmp_path / "watchline.yaml"
+    path.write_text("dashboard: 0.0.0.0:80\n")
+    password = {"WATCHLINE__DASHBOARD__PASSWORD": SECRET}
+    for environment in (password, {**password, "WATCHLINE__DASHBOARD": "0.0.0.0:80"}):
+        found = load_config(path, environment, {}).dashboard
+        assert found is not None
+        assert (found.listen, found.needs_login) == ("0.0.0.0:80", True)
+    with pytest.raises(ConfigError, match=r"^dashboard\.listen: 0\.0\.0\.0:80 can be reached"):
+        load_config(path, {}, {})
+
+
 def test_nothing_that_is_printed_has_a_secret() -> None:
     hidden = {"listen": 8080, "password": SECRET, "token": SECRET}
     config = load_config(None, {}, {"dashboard": hidden})
