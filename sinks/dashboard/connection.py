@@ -109,6 +109,14 @@ class Connection(H11Protocol):
 class Talk(WebSocketsSansIOProtocol):
     """A WebSocket as uvicorn speaks it."""
 
+    def send_receive_event_to_app(self) -> None:
+        """See `WebSocketsSansIOProtocol`: text that is none would be a traceback in the log."""
+        try:
+            b"".join(self.frames).decode()
+        except UnicodeDecodeError:
+            self.curr_msg_data_type = "bytes"
+        super().send_receive_event_to_app()
+
     async def send(self, message: Any) -> None:
         """See ASGI."""
         await super().send(message)

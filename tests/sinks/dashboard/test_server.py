@@ -265,6 +265,13 @@ class TestClients:
         assert caught.value.rcvd is not None
         assert caught.value.rcvd.code == 1009
 
+    def test_text_that_is_none_comes_as_bytes(self, caplog: pytest.LogCaptureFixture) -> None:
+        with served() as server, connect(server.url.replace("http", "ws") + "api/live") as client:
+            client.send(b"\xff", text=True)
+            with pytest.raises(ConnectionClosed):
+                client.recv()
+        assert not [r for r in caplog.records if r.name.startswith("uvicorn")]
+
     def test_a_long_head_is_none(self) -> None:
         with served() as server:
             reply = server.ask(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 20_000)
