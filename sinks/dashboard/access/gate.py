@@ -86,7 +86,8 @@ class Gate:
         # A WebSocket is opened by a GET, but what comes then can be anything.
         is_socket = scope["type"] == "websocket"
         method, path = "WebSocket" if is_socket else scope["method"], scope["path"]
-        self._check_origin(headers, path, changes=not is_safe(method))
+        encrypted = scope["scheme"] in ("https", "wss")
+        self._check_origin(headers, path, changes=not is_safe(method), encrypted=encrypted)
         if not self._access.credentials.required:
             self._check_nearby(scope, headers)
         caller = self._access.caller(headers)
@@ -102,13 +103,14 @@ class Gate:
                 raise Refusal(403, "x-csrf-token: must be the csrf of GET /api/session")
         return caller
 
-    def _check_origin(self, headers: Headers, path: str, *, changes: bool) -> None:
+    def _check_origin(self, headers: Headers, path: str, *, changes: bool, encrypted: bool) -> None:
         """Pages of others may send us nothing."""
         if headers.get("sec-fetch-site", "").lower() == "cross-site" and not is_page(path):
             raise Refusal(403, "sec-fetch-site: another site may not ask for this")
         if changes and "origin" in headers:
             host = headers.get("host", "")
-            if not is_own_page(headers["origin"], host, self._access.names):
+            names = self._access.names
+            if not is_own_page(headers["origin"], host, names, encrypted=encrypted):
                 raise Refusal(403, "origin: another site may not do this; see dashboard.hosts")
 
     def _check_nearby(self, scope: Scope, headers: Headers) -> None:

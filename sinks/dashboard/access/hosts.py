@@ -27,16 +27,18 @@ def is_of_this_machine(host: str, listened: str) -> bool:
     )
 
 
-def is_own_page(origin: str, host: str, names: Collection[str]) -> bool:
+def is_own_page(origin: str, host: str, names: Collection[str], *, encrypted: bool = False) -> bool:
     """Whether an `Origin` is that of our page.
 
     Args:
         origin: of the page that sends a request.
         host: that the request is sent to.
         names: by which the page is reached through a proxy that sends another `Host`.
+        encrypted: whether the request is: then our page is too, and whoever is on the way could
+            make one of the same name that is not.
     """
     match = _ORIGIN.fullmatch(origin.lower())
-    if match is None:
+    if match is None or (encrypted and match["scheme"] == "http"):
         return False
     default_port = _DEFAULT_PORT[match["scheme"]]
     theirs = match["host"].removesuffix(default_port)

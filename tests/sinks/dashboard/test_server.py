@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from pipeline.dashboard_config import DashboardConfig
@@ -116,11 +116,18 @@ class TestTls:
                 assert cookie.secure
                 origin = {"Origin": server.url.rstrip("/")}
                 assert client.post("/api/cameras/gate/pause", headers=origin).status_code == 200
+                plain = {"Origin": origin["Origin"].replace("https", "http")}
+                assert client.post("/api/cameras/gate/pause", headers=plain).status_code == 403
             url = server.url.replace("https", "wss") + "api/live"
             token = {"Authorization": f"Bearer {LOGIN['token']}"}
             with connect(url, ssl=trust, additional_headers=token) as client_socket:
                 client_socket.send("hello")
                 assert client_socket.recv() == "hello"
+            with (
+                pytest.raises(InvalidStatus),
+                connect(url, ssl=trust, additional_headers=token | plain),
+            ):
+                pytest.fail("a page that anybody on the way could have made")
             with pytest.raises(httpx.HTTPError):
                 httpx.get(server.url.replace("https", "http"), timeout=20)
             old = ssl.create_default_context(cafile=files["certificate"])
