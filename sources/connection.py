@@ -130,6 +130,7 @@ class LibavConnection:
         traceback: TracebackType | None,
     ) -> None:
         self._reader.close()
+        self._decoder = None  # whoever keeps a camera that is watched no more keeps no pictures
 
 
 class PacketDecoder:

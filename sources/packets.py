@@ -113,9 +113,11 @@ class PacketReader:
         self._thread.start()
 
     def close(self) -> None:
-        """Want nothing more; the thread ends as soon as libav lets it."""
+        """Want nothing more, and let go of what came; the thread ends as soon as libav lets it."""
         with self._changed:
             self._closed = True
+            self._opened = None
+            self._packets.clear()
             self._changed.notify_all()
 
     def join(self, timeout_s: float) -> bool:
@@ -169,7 +171,8 @@ class PacketReader:
         try:
             with self._open_stream() as opened:
                 self._info = describe(opened.container, opened.stream)
-                self._opened = opened
+                with self._changed:
+                    self._opened = None if self._closed else opened
                 self._read(opened)
             end = self._judge_end(opened)
         except Fault as fault:
@@ -217,6 +220,8 @@ class PacketReader:
         with self._changed:
             if paced:
                 self._changed.wait_for(lambda: self._closed or len(self._packets) < READ_AHEAD)
+            if self._closed:
+                return
             self._packets.append(packet)
             if not paced:
                 self._give_up_late(packet)

@@ -227,6 +227,8 @@ def test_a_connection_that_is_left_is_let_go_of(tmp_path: Path, clock: FakeClock
         assert opened.take(PATIENCE_S)
     assert opened.left(PATIENCE_S)
     assert camera.closed
+    held = opened._decoder, opened._reader.opened, list(opened._reader._packets)
+    assert held == (None, None, []), "whoever keeps it keeps nothing that is large"
 
 
 def test_a_connection_that_hangs_must_let_go_before_the_next(
