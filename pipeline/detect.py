@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from pipeline.clock import Clock
 from pipeline.ledger import Ledger
 from pipeline.protocols import Detector
 from pipeline.schedule import Planned
 from pipeline.types import Detections, Draw, Frame, Result
+
+
+class _Last(NamedTuple):
+    """What was last found at a source; it outlives the source, so no picture is in it."""
+
+    size: tuple[int, int]
+    """(height, width) of the picture."""
+    detections: Detections
 
 
 def detect(
@@ -30,7 +39,7 @@ def detect(
         One `Result` for each frame, in order; one that passed by has the last detections of its
         source.
     """
-    last: dict[str, Result] = {}
+    last: dict[str, _Last] = {}
     for batch in batches:
         started_s = clock.monotonic()
         for planned in batch:
@@ -40,9 +49,9 @@ def detect(
         for planned in batch:
             frame = planned.frame
             if planned.passed is None:
-                result = Result(frame, next(found), draw, started_s=started_s)
-                last[frame.source_id] = result
-                yield result
+                detections = next(found)
+                last[frame.source_id] = _Last(frame.size, detections)
+                yield Result(frame, detections, draw, started_s=started_s)
             else:
                 carried = _carried(last.get(frame.source_id), frame)
                 yield Result(frame, carried, draw, passed=planned.passed)
@@ -64,8 +73,8 @@ def _infer(frames: Sequence[Frame], detector: Detector, ledger: Ledger) -> Seque
     return found
 
 
-def _carried(last: Result | None, frame: Frame) -> Detections:
+def _carried(last: _Last | None, frame: Frame) -> Detections:
     """What was last found at the source of a frame, unless its picture was of another size."""
-    if last is None or last.frame.size != frame.size:
+    if last is None or last.size != frame.size:
         return Detections.none()
     return last.detections

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.attention import Attention
 from pipeline.motion import MotionGate
@@ -110,8 +110,9 @@ class Schedule:
         return [source_id for source_id, source in list(self._sources.items()) if source.closing]
 
     def forget(self, source_id: str) -> None:
-        """Note that nothing waits any more of a closed source."""
-        self._sources[source_id].closing = False
+        """Note that nothing waits any more of a closed source, and let go of its last picture."""
+        source = self._sources[source_id]
+        source.closing, source.asked = False, replace(source.asked, gate=None)
 
     def _limit(self, source: _Source, newest_only: bool) -> int:
         """How many frames of a source a batch may hold."""
