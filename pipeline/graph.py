@@ -31,7 +31,7 @@ from pipeline.media import MediaSinks
 from pipeline.metrics import Meter
 from pipeline.outlet import Outlet, Outlets
 from pipeline.packets import MediaSink, SourceEnded
-from pipeline.protocols import Detector, Sink, Source
+from pipeline.protocols import Detector, EndsWithSource, Sink, Source
 from pipeline.reading import SourceReader
 from pipeline.runner import Runner, Worker, pump
 from pipeline.schedule import Schedule
@@ -101,6 +101,11 @@ class Pipeline(Runner):
         keepers = media_sinks or {}
         self.outlets = outlets = Outlets(sinks, event_sinks, keepers, clock, lane_capacity)
         self._media = MediaSinks(keepers, outlets.media)
+        self._told_of_ends = [
+            outlets.results[name]
+            for name, sink in sinks.items()
+            if isinstance(sink, EndsWithSource)
+        ]
         self.left_behind: set[str] = set()
         """Sinks that hang, for which nobody waits any more."""
         self._feed = EventFeed(list(outlets.events.values()), run_name(clock))
@@ -116,7 +121,7 @@ class Pipeline(Runner):
             detected = analysis.follow(detected)
         workers = [Worker("detect", partial(self._detect, detected))]
         workers += [
-            Worker(name, partial(self._write_results, outlets.results[name], sink.write))
+            Worker(name, partial(self._write_results, outlets.results[name], sink))
             for name, sink in sinks.items()
         ]
         workers += [
@@ -281,16 +286,24 @@ class Pipeline(Runner):
         ended = {event.source_id for event in events} if source_id is None else {source_id}
         for name in ended:
             self._media.put(SourceEnded(name, [e for e in events if e.source_id == name]))
+        if source_id is not None:
+            for outlet in self._told_of_ends:
+                outlet.put(SourceEnded(source_id, ()))
+        for name in list(self.watched) if source_id is None else [source_id]:
             self.watched[name].done.set()
 
     def _publish(self, events: Iterable[Event]) -> list[Event]:
         return [self._feed.publish(event) for event in events]
 
-    def _write_results(self, outlet: Outlet[Result], write: Callable[[Result], None]) -> None:
-        for result in outlet:
+    def _write_results(self, outlet: Outlet[Result | SourceEnded], sink: Sink[Result]) -> None:
+        for item in outlet:
+            if isinstance(item, SourceEnded):
+                if isinstance(sink, EndsWithSource):
+                    sink.end_source(item.source_id)
+                continue
             started_s = self._clock.monotonic()
-            write(result)
-            meter = self.watched[result.frame.source_id].meter
+            sink.write(item)
+            meter = self.watched[item.frame.source_id].meter
             meter.record_stage(outlet.name, self._clock.monotonic() - started_s)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Generic, Self, TypeVar
 from pipeline.channel import Channel, DropReason, Lane, Overflow
 from pipeline.clock import Clock
 from pipeline.events import Event
-from pipeline.packets import Media
+from pipeline.packets import Media, SourceEnded
 from pipeline.protocols import NeverWaits, Sink
 from pipeline.types import Result
 
@@ -190,9 +190,8 @@ class Outlets:
         clock: Clock,
         burst: int,
     ) -> None:
-        self.results: Mapping[str, Outlet[Result]] = {
-            name: Outlet(name, RESULT_CAPACITY + burst, clock, lambda item: item.frame.source_id)
-            for name in results
+        self.results: Mapping[str, Outlet[Result | SourceEnded]] = {
+            name: Outlet(name, RESULT_CAPACITY + burst, clock, _source_of) for name in results
         }
         self.events: Mapping[str, Outlet[Event]] = {
             name: Outlet(

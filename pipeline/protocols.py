@@ -72,6 +72,15 @@ class Sink(Protocol[T_contra]):
 
 
 @runtime_checkable
+class EndsWithSource(Protocol):
+    """A sink of results that keeps something open for each source, and wants to know its end."""
+
+    def end_source(self, source_id: str, /) -> None:
+        """Take note that no more results of a source come, unless it is watched again."""
+        ...
+
+
+@runtime_checkable
 class NeverWaits(Protocol):
     """A sink of events whose `write` waits for nothing and sees to its own bounds."""
 

@@ -40,9 +40,10 @@ class _Recording:
 class VideoRecorder:
     """Records the annotated frames of each source to a file of its own.
 
-    A source whose pictures change in size, range or matrix goes on in a new file. So does one whose
-    file could not be written on once there is room again; the frames between are counted. A new
-    file has `-2`, `-3` ... in its name, the first that is not there yet, or is one of an archive.
+    A source whose pictures change in size, range or matrix goes on in a new file. So does one that
+    has ended and comes again, and one whose file could not be written on once there is room again;
+    the frames between are counted. A new file has `-2`, `-3` ... in its name, the first that is not
+    there yet, or is one of an archive.
 
     Args:
         paths: the file for each source id, which is replaced; its folder is created. Other sources,
@@ -132,6 +133,12 @@ class VideoRecorder:
         else:
             if outage.lasts and writer.safe:
                 outage.end(writer.path)
+
+    def end_source(self, source_id: str, /) -> None:
+        """Finish the file of a source that has ended; if it comes again, there is another."""
+        recording = self._recordings.get(source_id)
+        if recording is not None and recording.writer is not None:
+            self._end_file(recording)
 
     def _may_go_on(self, frame: Frame, recording: _Recording) -> bool:
         """Whether it is time for a new file, and there is room for it."""

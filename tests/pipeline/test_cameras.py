@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import queue
 import threading
+import weakref
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -17,7 +19,7 @@ from pipeline.events import CameraEvent, Event
 from pipeline.graph import Pipeline
 from pipeline.summary import summarise
 from pipeline.tracking.settings import TrackerSettings
-from pipeline.types import Frame, Skipped, State, Status
+from pipeline.types import Frame, Result, Skipped, State, Status
 from tests.clock import NOON
 from tests.kinds import MakeDetections, MakeFrame
 from tests.pipeline.doubles import Collector, Finder
@@ -379,3 +381,114 @@ def test_what_is_counted_since_the_run_began(running, make_frame: MakeFrame) -> 
         assert sum(meter.stages["detect"].read()[0]) == 3
         assert pipeline.batches.sizes.read() == ((3, *[0] * 8), 3.0)
         assert 0 <= pipeline.batches.load <= 1
+
+
+class Forgetful:
+    """A sink that keeps nothing but knows whether the pictures are there; told of ends."""
+
+    def __init__(self) -> None:
+        self.planes: list[weakref.ref[Any]] = []
+        self.said: list[Any] = []
+        self._changed = threading.Condition()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def write(self, result: Result) -> None:
+        self._note((result.frame.index, result.passed))
+        self.planes.append(weakref.ref(result.frame.picture.y))
+
+    def end_source(self, source_id: str) -> None:
+        self._note(source_id)
+
+    def _note(self, what: Any) -> None:
+        with self._changed:
+            self.said.append(what)
+            self._changed.notify_all()
+
+    def hears(self, what: Any) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: what in self.said, END_S)
+
+
+@pytest.fixture
+def forgetful(make_frame: MakeFrame, make_detections: MakeDetections):
+    """A pipeline that is kept open, with one camera and a sink that keeps nothing."""
+    sink, camera = Forgetful(), Camera(make_frame)
+    pipeline = Pipeline(
+        [camera],
+        Finder(make_detections),
+        {"forgetful": sink},
+        {},
+        clock=SystemClock(),
+        batch_size=1,
+        batch_wait_s=0.0,
+        lane_capacity=8,
+        analysis=Analysis(TrackerSettings()),
+        attention={"cam": Attention(motion=Motion(25.0, 60.0))},
+        keep_open=True,
+    )
+    with pipeline:
+        yield pipeline, camera, sink
+        pipeline.stop()
+
+
+def test_sinks_are_told_that_a_source_has_ended_after_its_last_result(forgetful) -> None:
+    pipeline, camera, sink = forgetful
+    camera.shows()
+    assert sink.hears((0, None))
+    assert pipeline.remove("cam").done.wait(END_S)
+    assert sink.hears("cam")
+    assert sink.said == [(0, None), "cam"]
+    pipeline.add(camera)
+    camera.shows()
+    assert sink.hears((1, None)), "it may come again"
+
+
+def test_a_camera_that_has_ended_leaves_no_picture_behind(forgetful, make_frame) -> None:
+    pipeline, camera, sink = forgetful
+    camera.shows()
+    assert sink.hears((0, None))
+    camera.shows()
+    assert sink.hears((1, "still"))
+    assert pipeline.remove("cam").done.wait(END_S)
+    other = Camera(make_frame, "other")
+    pipeline.add(other)
+    other.index = 10
+    other.shows(2)  # who worked on the last of them holds it until something else comes
+    assert sink.hears((11, None))
+    gc.collect()
+    assert [plane() for plane in sink.planes[:2]] == [None, None]
+
+
+def test_nobody_waits_for_a_source_of_a_run_that_is_cut_short(
+    make_frame: MakeFrame, make_detections: MakeDetections
+) -> None:
+    busy, go_on, camera = threading.Event(), threading.Event(), Camera(make_frame)
+
+    def work() -> None:
+        busy.set()
+        assert go_on.wait(END_S)
+
+    pipeline = Pipeline(
+        [camera],
+        Finder(make_detections, work),
+        {},
+        {},
+        clock=SystemClock(),
+        batch_size=1,
+        batch_wait_s=0.0,
+        lane_capacity=8,
+        keep_open=True,
+    )
+    with pipeline:
+        camera.shows(3)
+        assert busy.wait(END_S)
+        watched = pipeline.remove("cam")
+        pipeline.drop_waiting()
+        go_on.set()
+        assert watched.done.wait(END_S)
+    assert pipeline.ledger.total().in_flight == 0

@@ -19,7 +19,8 @@ import pytest
 from pipeline.clock import SystemClock
 from pipeline.errors import ConfigError
 from pipeline.types import Detections, Result
-from sinks.annotated.push import CAPACITY, Push, PushedStream, push_addresses
+from sinks.annotated.push import Push, push_addresses
+from sinks.annotated.pushed_stream import CAPACITY, PushedStream
 from tests.kinds import MakeFrame
 from tests.servers.processes import ServerProcess, binary, free_port
 from tests.servers.rtsp import HERE, SYSTEM_PYTHON, needs
@@ -290,3 +291,14 @@ def test_a_source_that_joins_later_is_sent_to_where_the_address_says(make_frame)
     with Push({}, SystemClock(), template="rtsp://127.0.0.1/one") as push:
         push.write(result(make_frame, 0))
         assert push.streams == {}, "one stream cannot hold several sources"
+
+
+def test_the_stream_of_a_source_that_has_ended_ends_and_another_follows(make_frame) -> None:
+    with pushing(f"rtsp://127.0.0.1:{free_port()}/x") as push:
+        push.end_source("nobody")
+        push.write(result(make_frame, 0))
+        eventually(lambda: push.lost == {"server": 1})
+        push.end_source("cam")
+        eventually(lambda: "push cam" not in [thread.name for thread in threading.enumerate()])
+        push.write(result(make_frame, 1))
+        eventually(lambda: push.lost == {"server": 2})

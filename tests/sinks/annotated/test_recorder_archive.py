@@ -107,3 +107,18 @@ def test_a_recorder_may_begin_without_any_source(tmp_path: Path, noise: Noise) -
     with VideoRecorder({}, archive=archive(tmp_path), length_s=600.0) as recorder:
         recorder.write(noise(0))
     assert names(tmp_path) == ["cam_20260101T170000.000Z.mp4"]
+
+
+def test_the_file_of_a_camera_that_has_ended_is_finished_and_another_follows(
+    tmp_path: Path, noise: Noise
+) -> None:
+    with VideoRecorder({}, archive=archive(tmp_path), length_s=600.0) as recorder:
+        recorder.end_source("cam")  # nothing came of it
+        for index in range(5):
+            recorder.write(noise(index))
+        recorder.end_source("cam")
+        assert names(tmp_path) == ["cam_20260101T170000.000Z.mp4"]
+        recorder.write(noise(50))
+    assert names(tmp_path) == ["cam_20260101T170000.000Z.mp4", "cam_20260101T170002.000Z.mp4"]
+    assert [frames_in(tmp_path / "cam" / name) for name in names(tmp_path)] == [5, 1]
+    assert recorder.lost == {}
