@@ -195,6 +195,7 @@ def _build(
     from pipeline.rules.rule_book import RuleBook
     from pipeline.steering import Steering
     from sinks.configured import open_sinks
+    from sinks.queues.places import Places
     from sources import open_source
 
     if not (config.sources or config.has_page):
@@ -207,8 +208,9 @@ def _build(
     ]
     check_copied(config, opened)
     live = [source.source_id for source in opened if source.live]
-    outputs = open_sinks(config, clock, live, drawing_style(config))
-    detector, rules = load(config, errors), RuleBook(config.rules)
+    places, rules = Places(config), RuleBook(config.rules)
+    outputs = open_sinks(config, clock, live, drawing_style(config), places)
+    detector = load(config, errors)
     check_classes(config, detector.class_names)
     pipeline = make_pipeline(
         config,
@@ -222,7 +224,9 @@ def _build(
     )
     if outputs.dashboard is not None:
         names = detector.class_names
-        steering = Steering(config, origin, pipeline, rules, open_source, names, clock)
+        steering = Steering(
+            config, origin, pipeline, rules, open_source, names, clock, places.follow
+        )
         outputs.dashboard.attach(steering, outputs.all())
     for sink in outputs.all().values():  # last, as it makes folders
         sink.prepare()

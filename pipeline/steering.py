@@ -54,6 +54,7 @@ class Steering:
         open_source: opens an address under an id; raises SourceError.
         class_names: what the detector can find.
         clock: for dates and rates.
+        on_change: told of each configuration that holds from then on.
     Raises:
         ConfigError: the file of the configuration cannot be read any more.
     """
@@ -67,7 +68,9 @@ class Steering:
         open_source: Callable[[str, str, Clock], Source],
         class_names: Sequence[str],
         clock: Clock,
+        on_change: Callable[[Config], object] = lambda _: None,
     ) -> None:
+        self._on_change = on_change
         self._config = with_sources(config, named_sources(config))
         self._saved, self.why_not_saved = origin.saved, origin.why_not_saved
         self._file = ConfigFile(origin.path) if origin.path and origin.saved else None
@@ -252,6 +255,7 @@ class Steering:
             self._save(after, self._config)
             raise
         self._config = after
+        self._on_change(after)
 
     def _save(self, before: Config, after: Config) -> None:
         keys = [key for key in sorted(self._saved) if getattr(before, key) != getattr(after, key)]

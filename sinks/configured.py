@@ -17,7 +17,7 @@ from sinks.archive.archive import Archive
 from sinks.copied.configured import open_copied
 from sinks.outputs import Outputs, is_one_file, open_outputs
 from sinks.queues.destinations import open_destinations
-from sinks.queues.home_assistant import Place
+from sinks.queues.places import Places
 
 if TYPE_CHECKING:
     from sinks.dashboard.dashboard import Dashboard
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 
 def open_sinks(
-    config: Config, clock: Clock, live: Sequence[str] = (), style: Style | None = None
+    config: Config,
+    clock: Clock,
+    live: Sequence[str] = (),
+    style: Style | None = None,
+    places: Places | None = None,
 ) -> Outputs:
     """Make the sinks of `watch`; none touches a file or the network until it is entered.
 
@@ -34,6 +38,7 @@ def open_sinks(
         clock: for outages, and for the age of recordings.
         live: ids of the sources that are cameras.
         style: what is drawn on the dashboard besides the objects.
+        places: what is watched, where that may change.
     Raises:
         ConfigError: an output makes no sense; see `open_outputs` and `open_destinations`.
     """
@@ -58,7 +63,7 @@ def open_sinks(
         dialect=config.dialect,
         encoding=config.encoding,
         destinations=open_destinations(
-            config.sinks, config.outbox, clock, places=[_place(config, i) for i in source_ids]
+            config.sinks, config.outbox, clock, places=places or Places(config)
         ),
         media=open_copied(config.segments, config.clips, clock, source_ids),
         archive=archive,
@@ -101,10 +106,3 @@ def _record_archive(record: RecordConfig | None, cameras: bool, clock: Clock) ->
                 raise ConfigError(f"record.{key}: needs a folder, and {record.folder} is one file")
         return None
     return Archive(record.folder, record.retention, clock) if cameras else None
-
-
-def _place(config: Config, source_id: str) -> Place:
-    """A source as others are told of it."""
-    rules = config.rules(source_id)
-    zones, lines = [zone.name for zone in rules.zones], [line.name for line in rules.lines]
-    return Place(source_id, zones, lines)

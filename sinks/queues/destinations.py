@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from platformdirs import user_state_path
@@ -26,9 +26,10 @@ from pipeline.sink_config import (
 from sinks.queues.boards import Board
 from sinks.queues.delivery import Deadline, Delivery
 from sinks.queues.frigate_counts import FrigateCounts
-from sinks.queues.home_assistant import HomeAssistant, Place
+from sinks.queues.home_assistant import HomeAssistant
 from sinks.queues.messages import Draft, Encode, encode_in
 from sinks.queues.outbox import Outbox
+from sinks.queues.places import Place
 from sinks.queues.publishers.publisher import Publisher
 
 MAX_NAME_LENGTH = 40
@@ -39,7 +40,7 @@ def open_destinations(
     outbox: OutboxConfig,
     clock: Clock,
     deadline: Deadline | None = None,
-    places: Sequence[Place] = (),
+    places: Callable[[], Sequence[Place]] = tuple,
 ) -> dict[str, Delivery]:
     """Make a delivery for each sink, by name; none touches a file or the network yet.
 
@@ -48,7 +49,7 @@ def open_destinations(
         outbox: where their events wait.
         clock: for the age of events and the length of outages.
         deadline: until when the end of the run waits for all of them.
-        places: what is watched, for who wants to be told of it beforehand.
+        places: tells what is watched, for who wants to know of it beforehand.
     Raises:
         ConfigError: a package is missing, a key makes no sense, or two sinks are the same.
     """
@@ -113,7 +114,7 @@ def outbox_path(folder: Path, stream: str) -> Path:
     return path
 
 
-def _boards(settings: SinkConfig, places: Sequence[Place]) -> list[Board]:
+def _boards(settings: SinkConfig, places: Callable[[], Sequence[Place]]) -> list[Board]:
     """What a destination is told of besides the events."""
     boards: list[Board] = []
     if isinstance(settings, MqttSink):

@@ -1,21 +1,22 @@
 """Home Assistant over MQTT: a device for each source, found by itself (device discovery).
 
 A source has one retained state, a JSON object with a key for each of its entities. Its description
-tells Home Assistant how to read that. What an earlier run described and this one has not is taken
-away.
+tells Home Assistant how to read that. What was described, by this run or an earlier one, and is no
+more is taken away.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.events import CameraEvent, Event, LineEvent
 from sinks.queues.boards import Notice
 from sinks.queues.entities import COUNT, Entity, connection, line, objects, slug, zone
+from sinks.queues.places import Place
 from sinks.queues.presence import Presence
 from sinks.release import program_version
 
@@ -23,16 +24,6 @@ PREFIX = "homeassistant"
 """What Home Assistant's own topics begin with."""
 _STATUS = f"{PREFIX}/status"
 _CONFIGS = f"{PREFIX}/device/+/config"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A source as the configuration has it."""
-
-    source_id: str
-    zones: Sequence[str] = ()
-    """Names."""
-    lines: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -49,12 +40,12 @@ class HomeAssistant:
     Args:
         topic: that our own begin with; it names us, too.
         available: the topic that tells whether we are there.
-        places: the sources.
+        places: tells the sources of the moment.
     """
 
-    def __init__(self, topic: str, available: str, places: Sequence[Place]) -> None:
-        self._topic, self._available = topic, available
-        self._places = {place.source_id: place for place in places}
+    def __init__(self, topic: str, available: str, places: Callable[[], Sequence[Place]]) -> None:
+        self._topic, self._available, self._ask = topic, available, places
+        self._places: dict[str, Place] = {}
         self._lock = threading.Lock()
         self._presence = Presence()
         self._online: dict[str, bool] = {}
@@ -79,6 +70,7 @@ class HomeAssistant:
             self._looked = False
             self._said = _Said()
             self._gone.clear()
+            self._places = self._current()
         return _STATUS, _CONFIGS
 
     def hear(self, topic: str, payload: bytes) -> None:
@@ -99,6 +91,7 @@ class HomeAssistant:
     def take(self) -> list[Notice]:
         """See `Board.take`."""
         with self._lock:
+            self._follow(self._current())
             if self._looked:
                 return []
             self._looked = True
@@ -121,6 +114,17 @@ class HomeAssistant:
         said[topic] = payload
         return [Notice(topic, payload, retain=True)]
 
+    def _current(self) -> dict[str, Place]:
+        return {place.source_id: place for place in self._ask()}
+
+    def _follow(self, places: dict[str, Place]) -> None:
+        """Let these be described, and take away what was described and is no more."""
+        if places == self._places:
+            return
+        self._looked, self._places = False, places
+        for topic, payload in list(self._said.config.items()):
+            self._compare(topic, json.loads(payload))
+
     def _is_ours(self, described: Mapping[str, Any]) -> bool:
         return described.get("availability_topic") == self._available
 
@@ -138,7 +142,9 @@ class HomeAssistant:
             state = described.get("state_topic")
             if isinstance(state, str) and state.startswith(f"{self._topic}/"):
                 self._gone.append(Notice(state, b"", retain=True))
+                self._said.state.pop(state, None)
             self._gone.append(Notice(topic, b"", retain=True))
+            self._said.config.pop(topic, None)
             return
         for key, component in known.items():
             if key.startswith(COUNT) and "name" in component:

@@ -23,6 +23,7 @@ from pipeline.protocols import Source
 from pipeline.rules.rule_book import RuleBook
 from pipeline.steering import MAX_SOURCES, Steering
 from pipeline.types import Result
+from sinks.queues.places import Place, Places
 from sources import open_source
 from tests.kinds import MakeDetections
 from tests.pipeline.doubles import Collector, Finder
@@ -53,6 +54,7 @@ class Run:
     events: Collector
     path: Path
     opened: list[str]
+    places: Places
 
     def shows(self, camera_id: str, count: int = 1) -> bool:
         """Whether so many more pictures of a camera are inferred."""
@@ -105,12 +107,13 @@ def steered(tmp_path: Path, make_detections: MakeDetections):
             rules=book,
         )
         names = ("person", "car")
+        origin, places = Origin.of(path, {}, flags), Places(config)
         control: Control = Steering(
-            config, Origin.of(path, {}, flags), pipeline, book, open_noted, names, clock
+            config, origin, pipeline, book, open_noted, names, clock, places.follow
         )
         with pipeline:
             try:
-                yield Run(control, pipeline, results, events, path, opened)
+                yield Run(control, pipeline, results, events, path, opened, places)
             finally:
                 pipeline.stop()
         assert pipeline.ledger.total().in_flight == 0
@@ -149,6 +152,16 @@ def test_a_camera_is_added_saved_and_removed_again(steered) -> None:
         assert again.counts.captured > 0, "its figures go on"
         assert run.shows("bars-2")
         assert run.control.measures().sources.keys() == {"bars", "yard", "bars-2"}
+
+
+def test_others_are_told_of_what_is_watched_now(steered) -> None:
+    with steered() as run:
+        assert run.places() == [Place("bars", ["floor"], []), Place("yard", ["floor"], [])]
+        run.control.remove("bars")
+        run.control.set_rules([], [KERB], run.control.rules().revision)
+        with pytest.raises(Conflict):
+            run.control.add({"source": TEST, "id": "yard"})
+        assert run.places() == [Place("yard", [], ["kerb"])]
 
 
 def test_a_camera_is_paused_and_goes_on(steered) -> None:

@@ -12,7 +12,7 @@ from pipeline.config import load_config
 from pipeline.events import CameraEvent, Event
 from sinks.queues.delivery import Delivery
 from sinks.queues.destinations import open_destinations
-from sinks.queues.home_assistant import Place
+from sinks.queues.places import Place
 from tests.clock import NOON
 
 COUNT = 1_000
@@ -31,7 +31,7 @@ def make(folder: Path, url: str, places: Sequence[Place] = (), **more: object) -
     settings = {"sinks": [{"url": url, "id": "test", **more}], "outbox": {"path": folder}}
     config = load_config(None, {}, settings)
     (delivery,) = open_destinations(
-        config.sinks, config.outbox, SystemClock(), places=places
+        config.sinks, config.outbox, SystemClock(), places=lambda: places
     ).values()
     return delivery
 

@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 import pytest
 
-from sinks.queues.home_assistant import Place
+from sinks.queues.places import Place
 from tests.servers import brokers
 from tests.servers.processes import ServerProcess
 from tests.sinks.moving import crossed, happened, offline, online
@@ -135,6 +135,23 @@ def test_what_is_gone_since_the_last_run_is_taken_away(
     }
     # What was seen in an earlier run is known, and not there at the moment.
     assert shown(kept[CONFIG], kept[STATE])["person"] == "0"
+
+
+def test_what_is_watched_may_change(tmp_path: Path, broker: ServerProcess) -> None:
+    places, other = [CAMERA], CONFIG.replace("cam1", "cam2")
+    with subscriber(broker, "#") as heard, sending(tmp_path, url(broker), places):
+        until(lambda: heard.last(STATE) is not None)
+        places[:] = [Place("cam1", zones=["front yard"]), Place("cam2", lines=["gate"])]
+        until(lambda: b"gate in" in (heard.last(other) or b""))
+        until(lambda: heard.last(STATE.replace("cam1", "cam2")) is not None)
+        until(lambda: b"kerb" not in (heard.last(CONFIG) or b"kerb"))
+        told = [m.payload for m in heard.messages if m.topic == CONFIG and b"kerb" in m.payload]
+        places[:] = [Place("cam2", lines=["gate"])]
+        until(lambda: heard.last(CONFIG) == heard.last(STATE) == b"")
+        places.append(CAMERA)
+        until(lambda: b"kerb in" in (heard.last(CONFIG) or b"") and bool(heard.last(STATE)))
+    removing = json.loads(told[-1])["components"]
+    assert removing["line_kerb_in"] == removing["line_kerb_out"] == {"platform": "sensor"}
 
 
 def test_all_is_told_anew_when_home_assistant_starts(tmp_path: Path, broker: ServerProcess) -> None:
