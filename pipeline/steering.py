@@ -292,5 +292,8 @@ class Steering:
         self._begin(moved, config)
 
     def _let_go(self, source_id: str, reason: str) -> None:
-        if not self._pipeline.watched[source_id].removed:
+        watched = self._pipeline.watched[source_id]
+        if watched.removed:  # it was paused
+            watched.removed = reason
+        else:
             self._pipeline.remove(source_id, reason)

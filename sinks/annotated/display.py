@@ -94,9 +94,13 @@ class Display:
         """Say what is amiss with sources; whether the user wants to quit.
 
         Args:
-            states: a word for each source that is not well, by id.
+            states: a word for each source that is not well, by id; who is "removed" is shown no
+                more.
         """
         with self._lock:
+            for source_id, state in states.items():
+                if state == "removed":
+                    self._newest.pop(source_id, None)
             if states != self._states:
                 self._states, self._changed = dict(states), True
         return self._quit.is_set()
@@ -168,10 +172,11 @@ class Display:
             if not self._changed and size == self._shown_size:
                 return None
             newest, states = list(self._newest.items()), self._states
+            self._drawn = {key: self._drawn[key] for key in self._newest if key in self._drawn}
             self._changed = False
         if not self._fitted:
             size, self._fitted = _first_size([result for _, result in newest], size)
-        if self._chosen is not None:
+        if self._chosen is not None and self._chosen < len(newest):
             newest = newest[self._chosen : self._chosen + 1]
         room = tile_size(len(newest), size)
         tiles = [

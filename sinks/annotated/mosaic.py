@@ -38,12 +38,13 @@ class Tile:
 
 def layout(count: int, size: Size) -> tuple[int, int]:
     """(rows, columns) of the grid with the largest tiles; side by side if these are as large."""
+    count = max(count, 1)
 
     def width(columns: int) -> tuple[int, int]:
         rows = math.ceil(count / columns)
         return round(min(size[1] / columns, size[0] / rows * _ASPECT)), columns
 
-    columns = max(range(1, max(count, 1) + 1), key=width)
+    columns = max(range(1, count + 1), key=width)
     return math.ceil(count / columns), columns
 
 

@@ -240,8 +240,10 @@ def test_a_paused_camera_may_be_changed_and_removed(steered) -> None:
             lambda: any(item.frame.size == (32, 32) for item in run.results.items)
         )
         run.control.pause("yard")
+        assert run.pipeline.watched["yard"].removed == "paused"
         run.control.remove("yard")
         assert [camera.id for camera in run.control.cameras()] == ["bars"]
+        assert run.pipeline.watched["yard"].removed == "removed"
 
 
 def test_a_run_may_begin_without_cameras_and_go_on_without(steered) -> None:

@@ -97,6 +97,20 @@ def test_several_are_a_grid_of_which_one_can_be_chosen(
         screen.shows(TITLE, lambda: is_at(screen, "red", 100, 100))
 
 
+def test_cameras_come_to_an_empty_window_and_go_again(
+    screen: Screen, make_frame: MakeFrame
+) -> None:
+    width = LARGEST[1]
+    with Display([]) as display:
+        screen.shows(TITLE, lambda: int(screen.pixels()[100, 100].max()) == 24)
+        show(display, make_frame, "a", "red", (360, 640))
+        screen.shows(TITLE, lambda: is_at(screen, "red", 100, 100))
+        show(display, make_frame, "b", "green", (360, 640))
+        screen.shows(TITLE, lambda: is_at(screen, "green", 400, width - 100))
+        assert display.update({"a": "removed"}) is False
+        screen.shows(TITLE, lambda: is_at(screen, "green", 300, 300))
+
+
 def test_pictures_follow_the_size_of_the_window(screen: Screen, make_frame: MakeFrame) -> None:
     with Display(["cam"]) as display:
         show(display, make_frame, "cam", "red", (400, 400))
