@@ -115,21 +115,21 @@ def run(tmp_path: Path, make_detections: MakeDetections) -> Iterator[tuple[Watch
 
 def test_a_real_run_is_told_right_at_every_moment(run: tuple[Watching, Any, Held]) -> None:
     watching, recorder, detector = run
-    registry, scrapes = registry_of(watching, record=recorder), 0
+    registry, ended = registry_of(watching, record=recorder), False
     assert watching.pipeline is not None
     with watching.pipeline as pipeline:
         assert detector.begun.wait(30)
         found = values(registry)
         assert sum(value(found, "frames_in_flight", camera=n) for n in ("gate", "yard-2")) > 0
         detector.may_go_on.set()
-        while not pipeline.wait(0.02):
-            found, scrapes = values(registry), scrapes + 1
+        while not ended:
+            ended = pipeline.wait(0.02)
+            found = values(registry)
             for name in ("gate", "yard-2"):
                 captured = value(found, "frames_captured_total", camera=name)
                 inferred = value(found, "frames_inferred_total", camera=name)
                 in_flight = value(found, "frames_in_flight", camera=name)
                 assert captured == inferred + dropped(found, name) + in_flight
-    assert scrapes > 2
     found = values(registry)
     for name in ("gate", "yard-2"):
         counts = pipeline.ledger.counts(name)
