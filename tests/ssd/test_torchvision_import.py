@@ -24,6 +24,7 @@ from pipeline.ssd.torchvision_import import COCO_CLASS_NAMES, load_imagenet
 from pipeline.ssd.weights import load_model
 
 THRESHOLDS = {"ssd300_vgg16": 0.01, "ssdlite320_mobilenet_v3_large": 0.001}
+CLEARLY = 1.001
 SIZES = [(480, 640), (640, 360), (97, 331)]
 
 
@@ -81,8 +82,10 @@ def test_detections_are_torchvisions(name: str, tmp_path: Path) -> None:
         candidates.append(count_candidates(logits, threshold))
         # torchvision keeps boxes of which nothing is left inside the picture.
         inside = (expected["boxes"][:, 2:] > expected["boxes"][:, :2]).all(dim=1)
-        expected = {key: value[inside] for key, value in expected.items()}
-        count = int(found.counts[0])
+        # A score at the threshold itself is above it on one processor and below on another.
+        clear = expected["scores"] > CLEARLY * threshold
+        expected = {key: value[inside & clear] for key, value in expected.items()}
+        count = int((found.scores[0, : int(found.counts[0])] > CLEARLY * threshold).sum())
         assert count == len(expected["scores"])
         height, width = rgb.shape[:2]
         boxes = found.boxes[0, :count] * torch.tensor([width, height, width, height])
