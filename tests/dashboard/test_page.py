@@ -88,6 +88,7 @@ def test_a_zone_drawn_with_the_mouse_is_saved_and_makes_events(
     page = open_page(run.url)
     expect_moving(page, "street")
     page.get_by_test_id("edit-rules").click()
+    expect(page.locator("canvas[data-index]")).to_be_visible(timeout=SLOW_MS)
     page.get_by_test_id("new-zone").click()
     editor = page.get_by_test_id("editor")
     box = editor.bounding_box()

@@ -38,22 +38,27 @@ export function cameraPicture(context, id, fps, shown = () => {}, layer = new Ov
   });
   const veil = stateVeil();
   const element = h("div", { class: "picture" }, canvas, layer.element, veil.element);
+  const resize = (/** @type {number} */ width, /** @type {number} */ height) => {
+    layer.resize(width, height);
+    element.style.setProperty("--aspect", `${width} / ${height}`);
+  };
+  const update = (/** @type {Camera} */ camera) => {
+    veil.update(camera);
+    if (camera.width && camera.height) resize(camera.width, camera.height);
+  };
   const hide = context.pictures.show(canvas, id, fps, (header) => {
+    resize(header.frame_width, header.frame_height);
     context.rules.noticed(header);
     layer.show(header);
     shown(header);
   });
   const unwatch = context.rules.current.watch((rules) => layer.setRules?.(rules));
+  resize(UNKNOWN.width, UNKNOWN.height);
+  const known = context.cameras.find(id);
+  if (known) update(known); // at once, or all moves a moment later
   return {
     element,
-    /** @param {Camera} camera */
-    update(camera) {
-      veil.update(camera);
-      const width = camera.width ?? UNKNOWN.width;
-      const height = camera.height ?? UNKNOWN.height;
-      layer.resize(width, height);
-      element.style.setProperty("--aspect", `${width} / ${height}`);
-    },
+    update,
     close() {
       hide();
       unwatch();

@@ -103,6 +103,7 @@ export class EditorLayer {
     this.#unit = unitOf(this.element);
     const { items, selected, begun } = scene;
     const focused = /** @type {SVGElement | null} */ (document.activeElement)?.dataset.handle;
+    this.element.classList.toggle("drawing", begun !== null);
     replace(
       this.element,
       items.map((item, place) => this.#shape(item, place, item === selected)),
