@@ -72,8 +72,8 @@ class CameraReply(Reply):
             outages=camera.outages,
             width=width,
             height=height,
-            fps=camera.fps,
-            detect_fps=camera.detect_fps,
+            fps=round(camera.fps, 2),
+            detect_fps=round(camera.detect_fps, 2),
             latency_s=_latency(camera.latency_s),
             captured=camera.counts.captured,
             inferred=camera.counts.inferred,
@@ -180,4 +180,7 @@ def _time(time: datetime | None) -> str | None:
 
 
 def _latency(latency_s: tuple[float, float] | None) -> Latency | None:
-    return None if latency_s is None else Latency(p50=latency_s[0], p95=latency_s[1])
+    if latency_s is None:
+        return None
+    p50, p95 = latency_s
+    return Latency(p50=round(p50, 4), p95=round(p95, 4))
