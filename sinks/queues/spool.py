@@ -205,7 +205,8 @@ class Spool:
         """Give the space of what was removed back, and close."""
         try:
             with closing(self._db):
-                self._db.execute("PRAGMA incremental_vacuum")
+                # `execute` would step through it once, and so give one page back.
+                self._db.executescript("PRAGMA incremental_vacuum")
         except sqlite3.Error:
             pass  # a disk that is full or broken was told of before
 

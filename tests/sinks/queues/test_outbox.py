@@ -61,6 +61,13 @@ def test_numbers_go_on_over_restarts_even_if_all_was_delivered(tmp_path: Path) -
             assert [message.seq for message in take_all(box)] == [first, first + 1]
 
 
+def test_what_was_delivered_leaves_no_large_file(tmp_path: Path) -> None:
+    with outbox(tmp_path) as box:
+        stored(box, 1, 500, size=4000)
+        take_all(box)
+    assert (tmp_path / "outbox.sqlite").stat().st_size < 100_000
+
+
 def test_what_was_appended_is_stored_when_the_outbox_is_left(tmp_path: Path) -> None:
     with outbox(tmp_path) as box:
         box.append(drafts(1, 2))
