@@ -18,6 +18,7 @@ from pipeline.control import Control, UnknownCamera
 from pipeline.dashboard_config import DashboardConfig
 from pipeline.types import Result
 from sinks.dashboard.access.access import Access
+from sinks.dashboard.access.gate import Gate
 from sinks.dashboard.app import make_app
 from sinks.dashboard.exposition import make_registry
 from sinks.dashboard.history.history import History
@@ -92,13 +93,16 @@ class Dashboard:
         """Where the page is found."""
         return self._server.url
 
+    def gate(self) -> Gate:
+        """All routes behind the gate; comes after `prepare` and `attach`."""
+        assert self._access is not None, "prepare() was called"
+        assert self._control is not None, "attach() was called"
+        return make_app(self._access, self._routers(self._access, self._control))
+
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Serve until left."""
-        assert self._access is not None, "prepare() was called"
-        assert self._control is not None, "attach() was called"
-        gate = make_app(self._access, self._routers(self._access, self._control))
-        with self._server.serving(gate):
+        with self._server.serving(self.gate()):
             log.info("dashboard: %s", self.url)
             try:
                 yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import httpx
@@ -11,6 +12,11 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from pipeline.annotate import Style
+from pipeline.clock import SystemClock
+from pipeline.dashboard_config import DashboardConfig
+from sinks.dashboard.dashboard import Dashboard
+from tests.sinks.dashboard.double import ControlDouble
 from tests.sinks.dashboard.served import LOGIN, Served, served
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW")
@@ -85,6 +91,37 @@ def test_a_stranger_is_refused_everywhere_but_where_it_is_public(locked: Served)
                     assert status in (200, 404, 405, 422), f"{method} {path}: {status}"
                 else:
                     assert status == 401, f"{method} {path}: {status}"
+
+
+def test_a_stranger_is_refused_at_every_route_of_the_dashboard() -> None:
+    dashboard = Dashboard(DashboardConfig(listen="0", **LOGIN), {}, Style(), SystemClock())
+    dashboard.attach(ControlDouble(), {})
+    dashboard.prepare()
+    table = list(walk(dashboard.gate().app.routes))
+    found = {path for _, path in table}
+    assert {
+        *("/metrics", "/api/live", "/api/events/stream", "/api/events/{event_id}", "/api/counts"),
+        *("/api/recordings/{kind}/{camera}/{name}", "/api/clips/{camera}/{name}", "/api/rules"),
+        *("/api/cameras/{camera}/stream.mjpg", "/api/snapshots/{object_id}.jpg", "/api/system"),
+    } <= found
+    with (
+        dashboard.history,
+        dashboard.serving(),
+        httpx.Client(base_url=dashboard.url, timeout=20) as client,
+    ):
+        for route, path in table:
+            if isinstance(route, WebSocketRoute):
+                with (
+                    pytest.raises(InvalidStatus) as caught,
+                    connect(dashboard.url.replace("http", "ws").rstrip("/") + path),
+                ):
+                    pytest.fail(f"{path} was opened")
+                assert caught.value.response.status_code == 401
+                continue
+            for method in METHODS:
+                status = client.request(method, re.sub(r"{\w+}", "x", path)).status_code
+                is_public = (method, path) in PUBLIC
+                assert (status == 401) != is_public, f"{method} {path}: {status}"
 
 
 def test_no_path_is_public_by_the_way_it_is_written(locked: Served) -> None:
