@@ -92,7 +92,7 @@ class SinkMeasures:
     waiting: int
     """Items that it has not taken yet."""
     dropped: Mapping[str, int]
-    """Items that it was never given, or could not write, by reason."""
+    """Items that it was never given, by reason; what it could not write it counts itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,8 @@ class Control(Protocol):
 
     @property
     def why_not_saved(self) -> str:
-        """Why changes last until the end of the run only; empty where they are saved."""
+        """Why changes, or some of them, last until the end of the run only; empty where all are
+        saved."""
         ...
 
     @property

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from pipeline.clock import Clock
-from pipeline.errors import ConfigError
 from sinks.queues.messages import Gap, Message, gap_message
 from sinks.queues.spool import Spool, SpoolDamaged
+from sinks.sqlite_file import set_aside
 
 log = logging.getLogger(__name__)
 
@@ -55,24 +54,3 @@ def damage(stream: str, first: int, last: int, now: datetime) -> Message | None:
         # No stream is as fast as a message a microsecond: the clock is past any counter.
         return gap_message(stream, Gap((), ("damaged",)), now, seq=int(now.timestamp() * 1e6))
     return gap_message(stream, Gap(((first, last),), ("damaged",)), now) if first <= last else None
-
-
-def set_aside(path: Path, when: datetime) -> Path:
-    """Rename a damaged file with what belongs to it; returns the new name.
-
-    Raises:
-        ConfigError: it cannot be renamed.
-    """
-    name, number = f"{path.name}.damaged-{when:%Y%m%dT%H%M%SZ}", 1
-    aside = path.with_name(name)
-    while aside.exists():
-        number += 1
-        aside = path.with_name(f"{name}-{number}")
-    try:
-        os.rename(path, aside)
-        for suffix in ("-wal", "-shm", "-journal"):
-            if os.path.exists(f"{path}{suffix}"):
-                os.rename(f"{path}{suffix}", f"{aside}{suffix}")
-    except OSError as error:
-        raise ConfigError(f"{path}: is damaged and cannot be renamed: {error.strerror}") from error
-    return aside

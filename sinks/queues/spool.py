@@ -20,6 +20,7 @@ from sinks.queues.messages import (
     gap_message,
 )
 from sinks.queues.spool_rows import COLUMNS, PLACES, from_row, ranges, to_row
+from sinks.sqlite_file import transaction
 
 MAX_REFUSED = 1_000
 """Messages that a receiver refused, kept for people to look at."""
@@ -91,7 +92,7 @@ class Spool:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")  # what is acknowledged survives a power cut
         self._db.execute("PRAGMA journal_size_limit = 4000000")
-        with self._transaction():
+        with transaction(self._db):
             for statement in _SCHEMA.split(";"):
                 self._db.execute(statement)
         found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -140,7 +141,7 @@ class Spool:
         """
         held = self.held
         try:
-            with _faults(), self._transaction():
+            with _faults(), transaction(self._db):
                 self._set_aside(refused)
                 held = held.less(self._remove(ranges(remove)))
                 held = held.plus(self._store(store))
@@ -196,7 +197,7 @@ class Spool:
         if count == 0:
             return None
         told = gap_message(self._stream, gap, when, seq=last)
-        with _faults(), self._transaction():
+        with _faults(), transaction(self._db):
             held = self.held.less(self._remove([(after + 1, last)])).plus(self._store([told]))
         self.held = held
         return count, reason
@@ -254,17 +255,6 @@ class Spool:
     def _total(self, of: str, values: SeqRange | tuple[()] = ()) -> Amount:
         total = f"SELECT count(*), coalesce(sum(length(body) + {OVERHEAD_BYTES}), 0) FROM {of}"
         return Amount(*self._db.execute(total, values).fetchone())
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:  # a full disk may have rolled it back already
-                self._db.execute("ROLLBACK")
-            raise
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.errors import ConfigError
-from sinks.queues.damaged_spool import set_aside
+from sinks.sqlite_file import set_aside
 
 log = logging.getLogger(__name__)
 

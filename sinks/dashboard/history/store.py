@@ -12,6 +12,7 @@ from pathlib import Path
 from pipeline.errors import ConfigError
 from sinks.dashboard.history.database import connect, open_database
 from sinks.dashboard.history.rows import COLUMNS, Row, milliseconds
+from sinks.sqlite_file import transaction
 
 STEP_ROWS = 2000
 """Deleted at once at most, so that nobody waits for long."""
@@ -64,7 +65,7 @@ class Store:
         Raises:
             sqlite3.Error: nothing was changed.
         """
-        with self._transaction():
+        with self._using, transaction(self._db):
             grown = sum(self._put(row) for row in rows)
         self.size += grown
 
@@ -84,7 +85,7 @@ class Store:
             surplus += min(SLACK_BYTES, max_bytes / 20)
         before, freed = milliseconds(oldest), 0
         going: tuple[list[int], list[int]] = ([], [])
-        with self._transaction():
+        with self._using, transaction(self._db):
             with closing(self._db.execute(_OLDEST)) as rows:
                 for time, size, key, table in rows:
                     if time >= before and freed >= surplus:
@@ -149,7 +150,7 @@ class Store:
             raise StoreClosed
 
     def _begin_run(self, now: datetime) -> None:
-        with self._transaction():
+        with self._using, transaction(self._db):
             values = (last_cursor(self._db), milliseconds(now))
             self._db.execute("INSERT INTO runs VALUES (?, ?)", values)
 
@@ -175,18 +176,6 @@ class Store:
     def _total(self, table: str) -> int:
         total = f"SELECT coalesce(sum(bytes), 0) FROM {table}"
         return int(self._db.execute(total).fetchone()[0])
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._using:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:  # a full disk may have rolled it back already
-                    self._db.execute("ROLLBACK")
-                raise
 
 
 def last_cursor(db: sqlite3.Connection) -> int:

@@ -167,7 +167,6 @@ def test_a_history_that_is_not_open_is_told_of() -> None:
 def test_what_is_deleted_is_gone(told: History, client: httpx.Client) -> None:
     write(told, in_zone(200, 0))
     assert client.get("/api/events/7f3a-200").status_code == 200
-    assert told._store is not None
-    with told._store._transaction():
-        told._store._db.execute("DELETE FROM events WHERE id = '7f3a-200'")
+    with told.reading() as db:  # in memory there is but one connection
+        db.execute("DELETE FROM events WHERE id = '7f3a-200'")
     assert client.get("/api/events/7f3a-200").status_code == 404
