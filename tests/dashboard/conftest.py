@@ -28,7 +28,7 @@ Serve = Callable[..., Served]
 OpenPage = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop runs in this thread: other tests have their own
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, without a window."""
     chromium = binary("chromium", "chromium")
